@@ -1,0 +1,1 @@
+//! The Redis protocol: bytes to requests, replies to bytes. No I/O.

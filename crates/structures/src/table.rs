@@ -1,0 +1,1 @@
+//! An extendible hash table that never pauses to grow.
