@@ -1,0 +1,260 @@
+//! Finding a command by its name, and its keys by its specifications.
+
+use std::collections::HashMap;
+
+use super::spec::{Begin, Command, Find, Flags, KeyFlags, Run};
+
+/// A command as it is looked up: its declaration and what is derived from it once.
+#[derive(Debug)]
+pub struct Known {
+    pub command: &'static Command,
+    /// Index for statistics; dense over all commands and subcommands.
+    pub id: u16,
+    /// `config|set`, or the name itself.
+    pub full_name: String,
+    pub flags: Flags,
+    pub plan: KeyPlan,
+    /// Ids of the subcommands.
+    pub subcommands: Vec<u16>,
+}
+
+/// How the keys of an invocation are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPlan {
+    None,
+    /// Exactly one, at this index.
+    One(usize),
+    /// By the specifications, or by the command's own function.
+    Many,
+}
+
+/// All commands.
+#[derive(Debug)]
+pub struct CommandTable {
+    known: Vec<Known>,
+    by_name: HashMap<&'static [u8], u16, std::hash::BuildHasherDefault<NameHasher>>,
+    longest: usize,
+}
+
+impl CommandTable {
+    pub fn new(families: &[&[&'static Command]]) -> Self {
+        let mut table = Self {
+            known: Vec::new(),
+            by_name: HashMap::default(),
+            longest: 0,
+        };
+        for command in families.iter().copied().flatten() {
+            let id = table.add(command, command.name.to_owned());
+            let previous = table.by_name.insert(command.name.as_bytes(), id);
+            assert!(previous.is_none(), "{} is declared twice", command.name);
+            table.longest = table.longest.max(command.name.len());
+        }
+        table
+    }
+
+    fn add(&mut self, command: &'static Command, full_name: String) -> u16 {
+        let id = self.known.len() as u16;
+        let plan = match command.keys {
+            _ if command.find_keys.is_some() => KeyPlan::Many,
+            [] => KeyPlan::None,
+            [only] => match (only.begin, only.find) {
+                (Begin::Index(index), Find::Range { last: 0, .. })
+                    if !only.flags.has(KeyFlags::NOT_KEY) =>
+                {
+                    KeyPlan::One(index)
+                }
+                _ => KeyPlan::Many,
+            },
+            _ => KeyPlan::Many,
+        };
+        self.known.push(Known {
+            command,
+            id,
+            full_name: full_name.clone(),
+            flags: command.all_flags(),
+            plan,
+            subcommands: Vec::new(),
+        });
+        let subcommands: Vec<u16> = command
+            .subcommands
+            .iter()
+            .map(|sub| self.add(sub, format!("{full_name}|{}", sub.name)))
+            .collect();
+        self.known[usize::from(id)].subcommands = subcommands;
+        id
+    }
+
+    /// The command of this name, in any case.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<&Known> {
+        if name.len() > self.longest {
+            return None;
+        }
+        let mut lower = [0_u8; 64];
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        self.by_name.get(&*lower).map(|&id| &self.known[usize::from(id)])
+    }
+
+    /// The subcommand of this name, in any case.
+    pub fn find_subcommand(&self, of: &Known, name: &[u8]) -> Option<&Known> {
+        of.subcommands
+            .iter()
+            .map(|&id| &self.known[usize::from(id)])
+            .find(|sub| sub.command.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// A command by its full name (`config|set`), in any case.
+    pub fn find_full(&self, full_name: &[u8]) -> Option<&Known> {
+        let mut words = full_name.splitn(2, |&byte| byte == b'|');
+        let known = self.find(words.next()?)?;
+        match words.next() {
+            Some(sub) => self.find_subcommand(known, sub),
+            None => Some(known),
+        }
+    }
+
+    pub fn get(&self, id: u16) -> &Known {
+        &self.known[usize::from(id)]
+    }
+
+    /// Commands and subcommands.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// All commands and subcommands, a container before its subcommands.
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter()
+    }
+
+    /// The commands proper.
+    pub fn top_level(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter().filter(|known| !known.full_name.contains('|'))
+    }
+}
+
+impl Known {
+    /// Whether `count` arguments, the name included, are acceptable.
+    #[inline]
+    pub fn accepts(&self, count: usize) -> bool {
+        let arity = self.command.arity;
+        if arity >= 0 {
+            count == arity as usize
+        } else {
+            count >= arity.unsigned_abs() as usize
+        }
+    }
+
+    /// Whether this only leads to subcommands.
+    pub fn is_container(&self) -> bool {
+        !self.subcommands.is_empty()
+    }
+
+    /// The positions of the keys among `argv` with what is done to them, or `None`
+    /// where the arguments make no sense. Words that are not keys but route as if
+    /// (shard channels) are left out.
+    pub fn keys(&self, argv: &[&[u8]]) -> Option<Vec<(usize, KeyFlags)>> {
+        if let Some(find) = self.command.find_keys {
+            return find(argv);
+        }
+        let mut keys = Vec::new();
+        for spec in self.command.keys {
+            if spec.flags.has(KeyFlags::NOT_KEY) {
+                continue;
+            }
+            let Some(start) = start_of(spec.begin, argv) else {
+                continue;
+            };
+            match spec.find {
+                Find::Unknown => {}
+                Find::Range { last, step, limit } => {
+                    let last = if last >= 0 {
+                        start + last as usize
+                    } else {
+                        let rest = argv.len() - start;
+                        let rest = if limit > 1 { rest / limit } else { rest };
+                        match (start + rest).checked_sub(last.unsigned_abs() as usize) {
+                            Some(last) => last,
+                            None => continue,
+                        }
+                    };
+                    if last >= argv.len() {
+                        return None;
+                    }
+                    keys.extend((start..=last).step_by(step.max(1)).map(|at| (at, spec.flags)));
+                }
+                Find::Count { count, first, step } => {
+                    let count = ochre_structures::number::parse_i64(argv.get(start + count)?)?;
+                    let count = usize::try_from(count).ok()?;
+                    let first = start + first;
+                    let last = count
+                        .checked_sub(1)
+                        .and_then(|n| n.checked_mul(step.max(1)))
+                        .and_then(|n| n.checked_add(first));
+                    match last {
+                        Some(last) if last < argv.len() => {
+                            keys.extend(
+                                (first..=last).step_by(step.max(1)).map(|at| (at, spec.flags)),
+                            );
+                        }
+                        // No key, or more than there are arguments.
+                        None if count == 0 => {}
+                        _ => return None,
+                    }
+                }
+            }
+        }
+        Some(keys)
+    }
+
+    /// The name to quote in errors.
+    pub fn is_session(&self) -> bool {
+        matches!(self.command.run, Run::Session(_))
+    }
+}
+
+fn start_of(begin: Begin, argv: &[&[u8]]) -> Option<usize> {
+    match begin {
+        Begin::Unknown => None,
+        Begin::Index(index) => (index < argv.len()).then_some(index),
+        Begin::Keyword(word, from) => {
+            let is_word = |&at: &usize| argv[at].eq_ignore_ascii_case(word.as_bytes());
+            let found = if from >= 0 {
+                (from as usize..argv.len()).find(is_word)
+            } else {
+                let end = argv.len().checked_sub(from.unsigned_abs() as usize)?;
+                (1..=end).rev().find(is_word)
+            };
+            found.map(|at| at + 1).filter(|&at| at < argv.len())
+        }
+    }
+}
+
+/// Hashes the few bytes of a command's name: quick, and the set is fixed.
+#[derive(Default)]
+pub struct NameHasher(u64);
+
+impl std::hash::Hasher for NameHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let mixed = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.0 = mixed ^ mixed >> 29;
+        }
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.0 ^= value as u64;
+    }
+}

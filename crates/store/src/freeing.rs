@@ -1,0 +1,111 @@
+//! The freeing thread: large values are dropped there, so that a DEL of a million
+//! members stalls nobody.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use ochre_structures::table::Table;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::entry::Entry;
+use crate::object::Object;
+
+/// Something that is in nobody's reach any more.
+#[derive(Debug)]
+pub enum Garbage {
+    Entry(Entry),
+    Object(Box<Object>),
+    Table(Table<Entry>),
+}
+
+impl Garbage {
+    /// Whether dropping it takes longer than handing it over.
+    fn is_large(&self) -> bool {
+        const LARGE: usize = 64;
+        match self {
+            Self::Entry(entry) => entry.object().is_some_and(|o| o.free_effort() > LARGE),
+            Self::Object(object) => object.free_effort() > LARGE,
+            Self::Table(table) => table.len() > LARGE,
+        }
+    }
+}
+
+/// What a command leaves to be dropped once its locks are released.
+pub type GarbageList = SmallVec<[Garbage; 2]>;
+
+/// The way to the freeing thread.
+#[derive(Debug)]
+pub struct Freer {
+    queue: Mutex<Sender<Garbage>>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: AtomicUsize,
+    freed: AtomicU64,
+}
+
+impl Freer {
+    /// Starts the thread; it ends when the `Freer` is dropped and its queue is empty.
+    pub fn start() -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (sender, receiver) = channel();
+        let state = Arc::new(State::default());
+        let handle = std::thread::Builder::new().name("ochre-free".into()).spawn({
+            let state = state.clone();
+            move || free_all(&receiver, &state)
+        })?;
+        Ok((
+            Self {
+                queue: Mutex::new(sender),
+                state,
+            },
+            handle,
+        ))
+    }
+
+    /// Drops `garbage`: small things here, large ones on the freeing thread.
+    #[inline]
+    pub fn dispose(&self, garbage: GarbageList) {
+        for item in garbage {
+            if item.is_large() {
+                self.hand_over(item);
+            }
+        }
+    }
+
+    #[cold]
+    fn hand_over(&self, item: Garbage) {
+        self.state.pending.fetch_add(1, Ordering::Relaxed);
+        if let Err(returned) = self.queue.lock().send(item) {
+            // The thread is gone, as happens while the process ends.
+            drop(returned);
+            self.state.pending.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Large values waiting to be freed (`lazyfree_pending_objects`).
+    pub fn pending(&self) -> usize {
+        self.state.pending.load(Ordering::Relaxed)
+    }
+
+    /// Large values freed so far (`lazyfreed_objects`).
+    pub fn freed(&self) -> u64 {
+        self.state.freed.load(Ordering::Relaxed)
+    }
+
+    pub fn reset_freed(&self) {
+        self.state.freed.store(0, Ordering::Relaxed);
+    }
+}
+
+fn free_all(receiver: &Receiver<Garbage>, state: &State) {
+    while let Ok(garbage) = receiver.recv() {
+        drop(garbage);
+        state.pending.fetch_sub(1, Ordering::Relaxed);
+        state.freed.fetch_add(1, Ordering::Relaxed);
+    }
+}

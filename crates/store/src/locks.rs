@@ -1,0 +1,401 @@
+//! THE locks: who may hold which stripes, and how several are taken without deadlock.
+//!
+//! The rules (they are the whole proof that nothing deadlocks):
+//!
+//! 1. A command takes all its stripes before its first read and holds them until its
+//!    effects are recorded.
+//! 2. A command of several stripes takes all of them or none: in ascending order with
+//!    try-lock; on a miss it releases everything, waits for the missing one while
+//!    holding nothing, and tries again with that one in hand.
+//! 3. Only the holder of the one global lock may wait for a stripe while it holds
+//!    others. Whoever needs stripes it cannot name ahead, or all of them, takes the
+//!    global lock first.
+//! 4. Under a stripe lock: no I/O, no waiting for another thread.
+//!
+//! So at any time at most one thread waits while holding stripes, and the threads that
+//! hold what it waits for wait for nothing.
+//!
+//! The module is generic over what a stripe protects, and knows neither keys nor
+//! commands. Under `--cfg ochre_shuttle` its locks are shuttle's, which explores
+//! schedules (see the tests).
+
+use smallvec::SmallVec;
+
+#[cfg(not(ochre_shuttle))]
+use parking_lot::{Mutex, MutexGuard};
+#[cfg(ochre_shuttle)]
+use shuttle_lock::{Mutex, MutexGuard};
+
+/// How long a waiter sleeps before it asks whether to go on waiting, in milliseconds.
+#[cfg(not(ochre_shuttle))]
+const PATIENCE_MS: u64 = 5;
+
+/// Keeps neighbours out of each other's cache lines (two lines, as the prefetcher
+/// fetches pairs).
+#[repr(align(128))]
+struct Padded<T>(T);
+
+/// The stripes, each a lock around a `T`, and the global lock.
+pub struct Stripes<T> {
+    stripes: Box<[Padded<Mutex<T>>]>,
+    global: Mutex<()>,
+}
+
+/// The caller's reason to stop waiting was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GaveUp;
+
+/// Stripes held, and perhaps the global lock. Dropping it releases them.
+pub struct Held<'s, T> {
+    owner: &'s Stripes<T>,
+    /// Ascending by index.
+    guards: SmallVec<[(u32, MutexGuard<'s, T>); 2]>,
+    global: Option<MutexGuard<'s, ()>>,
+}
+
+impl<T> Stripes<T> {
+    /// `count` stripes, a power of two.
+    pub fn new(count: usize, mut make: impl FnMut() -> T) -> Self {
+        assert!(count.is_power_of_two());
+        Self {
+            stripes: (0..count).map(|_| Padded(Mutex::new(make()))).collect(),
+            global: Mutex::new(()),
+        }
+    }
+
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.stripes.len()
+    }
+
+    /// Locks one stripe, waiting for it.
+    #[inline]
+    pub fn lock_one(&self, index: u32) -> Held<'_, T> {
+        let mut guards = SmallVec::new();
+        guards.push((index, self.wait(index, &mut || false).expect("never gives up")));
+        Held {
+            owner: self,
+            guards,
+            global: None,
+        }
+    }
+
+    /// Locks one stripe; while it must wait, asks `give_up` every few milliseconds.
+    #[inline]
+    pub fn lock_one_or(
+        &self,
+        index: u32,
+        give_up: &mut dyn FnMut() -> bool,
+    ) -> Result<Held<'_, T>, GaveUp> {
+        let mut guards = SmallVec::new();
+        guards.push((index, self.wait(index, give_up)?));
+        Ok(Held {
+            owner: self,
+            guards,
+            global: None,
+        })
+    }
+
+    /// Locks one stripe if nobody holds it.
+    #[inline]
+    pub fn try_lock_one(&self, index: u32) -> Option<MutexGuard<'_, T>> {
+        self.try_stripe(index)
+    }
+
+    /// Locks several stripes, named in ascending order without repetition (rule 2).
+    pub fn lock_many_or(
+        &self,
+        indices: &[u32],
+        give_up: &mut dyn FnMut() -> bool,
+    ) -> Result<Held<'_, T>, GaveUp> {
+        debug_assert!(indices.is_sorted_by(|a, b| a < b));
+        let mut guards = SmallVec::with_capacity(indices.len());
+        let mut waited: Option<(u32, MutexGuard<'_, T>)> = None;
+        'again: loop {
+            for &index in indices {
+                if waited.as_ref().is_some_and(|(held, _)| *held == index) {
+                    guards.extend(waited.take());
+                    continue;
+                }
+                match self.try_stripe(index) {
+                    Some(guard) => guards.push((index, guard)),
+                    None => {
+                        // Nothing may be held while waiting.
+                        guards.clear();
+                        drop(waited.take());
+                        waited = Some((index, self.wait(index, give_up)?));
+                        continue 'again;
+                    }
+                }
+            }
+            return Ok(Held {
+                owner: self,
+                guards,
+                global: None,
+            });
+        }
+    }
+
+    /// As [`Stripes::lock_many_or`], for as long as it takes.
+    pub fn lock_many(&self, indices: &[u32]) -> Held<'_, T> {
+        self.lock_many_or(indices, &mut || false)
+            .expect("never gives up")
+    }
+
+    /// Takes the global lock and no stripe yet: see [`Held::extend`].
+    pub fn lazily_or(&self, give_up: &mut dyn FnMut() -> bool) -> Result<Held<'_, T>, GaveUp> {
+        Ok(Held {
+            owner: self,
+            guards: SmallVec::new(),
+            global: Some(wait_for(&self.global, give_up)?),
+        })
+    }
+
+    /// The global lock and every stripe: exclusive access to everything.
+    pub fn exclusive_or(&self, give_up: &mut dyn FnMut() -> bool) -> Result<Held<'_, T>, GaveUp> {
+        let mut held = self.lazily_or(give_up)?;
+        held.extend_to_all();
+        Ok(held)
+    }
+
+    /// As [`Stripes::exclusive_or`], for as long as it takes.
+    pub fn exclusive(&self) -> Held<'_, T> {
+        self.exclusive_or(&mut || false).expect("never gives up")
+    }
+
+    #[inline]
+    fn try_stripe(&self, index: u32) -> Option<MutexGuard<'_, T>> {
+        try_lock(&self.stripes[index as usize].0)
+    }
+
+    #[inline]
+    fn wait(
+        &self,
+        index: u32,
+        give_up: &mut dyn FnMut() -> bool,
+    ) -> Result<MutexGuard<'_, T>, GaveUp> {
+        wait_for(&self.stripes[index as usize].0, give_up)
+    }
+}
+
+#[cfg(not(ochre_shuttle))]
+#[inline]
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    mutex.try_lock()
+}
+
+#[cfg(not(ochre_shuttle))]
+#[inline]
+fn wait_for<'a, T>(
+    mutex: &'a Mutex<T>,
+    give_up: &mut dyn FnMut() -> bool,
+) -> Result<MutexGuard<'a, T>, GaveUp> {
+    if let Some(guard) = mutex.try_lock() {
+        return Ok(guard);
+    }
+    loop {
+        if let Some(guard) = mutex.try_lock_for(std::time::Duration::from_millis(PATIENCE_MS)) {
+            return Ok(guard);
+        }
+        if give_up() {
+            return Err(GaveUp);
+        }
+    }
+}
+
+impl<'s, T> Held<'s, T> {
+    /// Whether this holds the global lock.
+    pub fn is_global(&self) -> bool {
+        self.global.is_some()
+    }
+
+    /// Whether this holds every stripe.
+    pub fn is_everything(&self) -> bool {
+        self.guards.len() == self.owner.count()
+    }
+
+    /// The stripes these were taken from.
+    pub fn owner(&self) -> &'s Stripes<T> {
+        self.owner
+    }
+
+    pub fn holds(&self, index: u32) -> bool {
+        self.slot(index).is_ok()
+    }
+
+    /// The indices held, ascending.
+    pub fn indices(&self) -> impl Iterator<Item = u32> + '_ {
+        self.guards.iter().map(|(index, _)| *index)
+    }
+
+    /// Locks more stripes, waiting for them while holding what is held (rule 3).
+    ///
+    /// # Panics
+    /// If the global lock is not held and a stripe is missing.
+    pub fn extend(&mut self, indices: &[u32]) {
+        for &index in indices {
+            if let Err(place) = self.slot(index) {
+                assert!(self.is_global(), "waiting while holding takes the global lock");
+                let guard = self
+                    .owner
+                    .wait(index, &mut || false)
+                    .expect("never gives up");
+                self.guards.insert(place, (index, guard));
+            }
+        }
+    }
+
+    /// Locks every stripe not held yet (rule 3).
+    pub fn extend_to_all(&mut self) {
+        if self.guards.is_empty() {
+            assert!(self.is_global(), "waiting while holding takes the global lock");
+            self.guards.reserve_exact(self.owner.count());
+            for index in 0..self.owner.count() as u32 {
+                let guard = self
+                    .owner
+                    .wait(index, &mut || false)
+                    .expect("never gives up");
+                self.guards.push((index, guard));
+            }
+        } else {
+            for index in 0..self.owner.count() as u32 {
+                self.extend(&[index]);
+            }
+        }
+    }
+
+    /// The stripe, if held.
+    #[inline]
+    pub fn stripe(&self, index: u32) -> Option<&T> {
+        if let [(only, guard)] = &self.guards[..] {
+            return (*only == index).then_some(&**guard);
+        }
+        self.slot(index).ok().map(|slot| &*self.guards[slot].1)
+    }
+
+    /// The stripe, if held.
+    #[inline]
+    pub fn stripe_mut(&mut self, index: u32) -> Option<&mut T> {
+        if let [(only, guard)] = &mut self.guards[..] {
+            return (*only == index).then_some(&mut **guard);
+        }
+        match self.slot(index) {
+            Ok(slot) => Some(&mut *self.guards[slot].1),
+            Err(_) => None,
+        }
+    }
+
+    fn slot(&self, index: u32) -> Result<usize, usize> {
+        if self.is_everything() {
+            return Ok(index as usize);
+        }
+        self.guards.binary_search_by_key(&index, |(held, _)| *held)
+    }
+}
+
+#[cfg(ochre_shuttle)]
+mod shuttle_lock {
+    //! Shuttle's mutex with parking_lot's signatures (no poisoning).
+
+    pub struct Mutex<T>(shuttle::sync::Mutex<T>);
+    pub use shuttle::sync::MutexGuard;
+
+    impl<T> Mutex<T> {
+        pub fn new(value: T) -> Self {
+            Self(shuttle::sync::Mutex::new(value))
+        }
+
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().expect("no test panics while holding")
+        }
+
+        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+    }
+}
+
+#[cfg(ochre_shuttle)]
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    mutex.try_lock()
+}
+
+#[cfg(ochre_shuttle)]
+fn wait_for<'a, T>(
+    mutex: &'a Mutex<T>,
+    _give_up: &mut dyn FnMut() -> bool,
+) -> Result<MutexGuard<'a, T>, GaveUp> {
+    Ok(mutex.lock())
+}
+
+#[cfg(all(test, not(ochre_shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_are_held_and_found() {
+        let stripes = Stripes::new(8, || 0);
+        let mut held = stripes.lock_many(&[1, 3, 6]);
+        *held.stripe_mut(3).unwrap() += 1;
+        assert_eq!(held.stripe(3), Some(&1));
+        assert_eq!(held.stripe(2), None);
+        assert!(stripes.try_lock_one(6).is_none());
+        drop(held);
+        assert!(stripes.try_lock_one(6).is_some());
+    }
+
+    #[test]
+    fn waiting_gives_up_when_told() {
+        let stripes = Stripes::new(2, || 0);
+        let _held = stripes.lock_one(0);
+        let mut asked = 0;
+        let result = stripes.lock_one_or(0, &mut || {
+            asked += 1;
+            asked == 2
+        });
+        assert!(result.is_err_and(|e| e == GaveUp));
+        assert!(stripes.lock_many_or(&[0, 1], &mut || true).is_err());
+        assert!(stripes.try_lock_one(1).is_some(), "nothing is kept after giving up");
+    }
+
+    #[test]
+    #[should_panic(expected = "takes the global lock")]
+    fn only_the_global_holder_may_extend() {
+        let stripes = Stripes::new(2, || 0);
+        let mut held = stripes.lock_one(0);
+        held.extend(&[1]);
+    }
+
+    #[test]
+    fn threads_that_take_everything_in_every_way_finish() {
+        let stripes = Stripes::new(4, || 0_u64);
+        std::thread::scope(|scope| {
+            for thread in 0..4_u32 {
+                let stripes = &stripes;
+                scope.spawn(move || {
+                    for round in 0..2000_u32 {
+                        match (thread + round) % 4 {
+                            0 => *stripes.lock_one(round % 4).stripe_mut(round % 4).unwrap() += 1,
+                            1 => {
+                                let mut held = stripes.lock_many(&[0, 2, 3]);
+                                *held.stripe_mut(2).unwrap() += 1;
+                            }
+                            2 => {
+                                let mut held = stripes.lazily_or(&mut || false).unwrap();
+                                held.extend(&[3]);
+                                held.extend(&[1]);
+                                *held.stripe_mut(1).unwrap() += 1;
+                            }
+                            _ => *stripes.exclusive().stripe_mut(0).unwrap() += 1,
+                        }
+                    }
+                });
+            }
+        });
+        let total: u64 = {
+            let held = stripes.exclusive();
+            (0..4).map(|i| *held.stripe(i).unwrap()).sum()
+        };
+        assert_eq!(total, 8000);
+    }
+}

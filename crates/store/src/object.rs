@@ -1,0 +1,66 @@
+//! The large values: those that do not live inside an entry's allocation.
+
+use std::sync::Arc;
+
+/// The type of a value, as TYPE names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Type {
+    String,
+    List,
+    Set,
+    SortedSet,
+    Hash,
+    Stream,
+}
+
+impl Type {
+    /// The name that TYPE answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
+            Self::Hash => "hash",
+            Self::Stream => "stream",
+        }
+    }
+}
+
+/// A large value.
+#[derive(Debug)]
+pub enum Object {
+    /// The bytes of a long string. Shared with replies that are being sent; whoever
+    /// writes while it is shared copies it first ([`Arc::make_mut`]).
+    String(Arc<Vec<u8>>),
+}
+
+impl Object {
+    /// A copy that shares nothing mutable with the original.
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::String(bytes) => Self::String(Arc::new(bytes.as_ref().clone())),
+        }
+    }
+
+    pub fn value_type(&self) -> Type {
+        match self {
+            Self::String(_) => Type::String,
+        }
+    }
+
+    /// How many allocations dropping the value frees, roughly: what decides whether
+    /// that is left to the freeing thread.
+    pub fn free_effort(&self) -> usize {
+        match self {
+            Self::String(_) => 1,
+        }
+    }
+
+    /// Bytes allocated for the value beyond its entry.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Self::String(bytes) => size_of::<Self>() + size_of::<Vec<u8>>() + 16 + bytes.capacity(),
+        }
+    }
+}

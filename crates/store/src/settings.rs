@@ -1,0 +1,48 @@
+//! What the data commands must know of the configuration.
+
+use crate::clock::AccessPolicy;
+
+/// A snapshot of the directives that shape values. Field names are the directives'.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub hash_max_listpack_entries: usize,
+    pub hash_max_listpack_value: usize,
+    pub set_max_intset_entries: usize,
+    pub set_max_listpack_entries: usize,
+    pub set_max_listpack_value: usize,
+    pub zset_max_listpack_entries: usize,
+    pub zset_max_listpack_value: usize,
+    /// Positive: elements per node; -1 to -5: 4 to 64 KB per node.
+    pub list_max_listpack_size: i64,
+    pub stream_node_max_bytes: usize,
+    pub stream_node_max_entries: usize,
+    pub hll_sparse_max_bytes: usize,
+    pub proto_max_bulk_bytes: u64,
+    pub access_policy: AccessPolicy,
+    /// `lazyfree-lazy-user-del`, which decides whether DEL is propagated as UNLINK.
+    pub lazy_user_del: bool,
+    /// `lazyfree-lazy-expire`: expired keys are propagated as UNLINK.
+    pub lazy_expire: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hash_max_listpack_entries: 128,
+            hash_max_listpack_value: 64,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
+            list_max_listpack_size: -2,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
+            hll_sparse_max_bytes: 3000,
+            proto_max_bulk_bytes: 512 << 20,
+            access_policy: AccessPolicy::Lru,
+            lazy_user_del: false,
+            lazy_expire: false,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One stripe: a slice of the hash space of every database, and whoever waits on it.
+
+use std::sync::Arc;
+
+use ochre_structures::table::Table;
+
+use crate::entry::Entry;
+use crate::waiting::Waiters;
+use crate::watch::Watches;
+
+/// Receives entries as they were before a change, while a snapshot is taken.
+pub trait Capture: Send + Sync {
+    /// Called under the stripe's lock with an entry that is about to be changed, moved
+    /// or deleted for the first time since the snapshot began.
+    fn capture(&self, db: u16, entry: &Entry);
+}
+
+/// The keys of one database that belong to one stripe.
+#[derive(Debug, Default)]
+pub struct Database {
+    pub(crate) table: Table<Entry>,
+    /// How many entries have a deadline.
+    pub(crate) expiring: usize,
+}
+
+impl Database {
+    pub fn table(&self) -> &Table<Entry> {
+        &self.table
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// How many keys have a deadline.
+    pub fn expiring(&self) -> usize {
+        self.expiring
+    }
+}
+
+/// What a stripe's lock protects.
+#[derive(Default)]
+pub struct Stripe {
+    /// Database 0, which nearly everybody uses, without a further pointer.
+    first: Database,
+    /// Databases from 1 on, made on first use.
+    others: Vec<Database>,
+    pub watches: Watches,
+    pub waiters: Waiters,
+    /// Entries whose bit differs were made or captured before the running snapshot.
+    pub(crate) snapshot_bit: bool,
+    pub(crate) capture: Option<Arc<dyn Capture>>,
+}
+
+impl Stripe {
+    /// A database, if it was ever used here.
+    #[inline]
+    pub fn database(&self, db: u16) -> Option<&Database> {
+        if db == 0 {
+            return Some(&self.first);
+        }
+        self.others.get(usize::from(db) - 1)
+    }
+
+    #[inline]
+    pub fn database_mut(&mut self, db: u16) -> &mut Database {
+        if db == 0 {
+            return &mut self.first;
+        }
+        let index = usize::from(db) - 1;
+        if self.others.len() <= index {
+            self.others.resize_with(index + 1, Database::default);
+        }
+        &mut self.others[index]
+    }
+
+    /// The databases in use here with their numbers.
+    pub fn databases(&self) -> impl Iterator<Item = (u16, &Database)> {
+        std::iter::once(&self.first)
+            .chain(&self.others)
+            .enumerate()
+            .map(|(db, database)| (db as u16, database))
+    }
+
+    pub fn swap(&mut self, a: u16, b: u16) {
+        if a == b {
+            return;
+        }
+        let taken = std::mem::take(self.database_mut(a));
+        let other = std::mem::replace(self.database_mut(b), taken);
+        *self.database_mut(a) = other;
+    }
+
+    /// Takes out all keys of a database.
+    pub fn take_database(&mut self, db: u16) -> Database {
+        std::mem::take(self.database_mut(db))
+    }
+
+    /// Whether a client is blocked on `key`.
+    #[inline]
+    pub fn has_waiter(&self, db: u16, key: &[u8]) -> bool {
+        self.waiters.has(db, key)
+    }
+
+    /// The earliest deadline of any key here, or `i64::MAX`.
+    pub fn earliest_deadline_ms(&self) -> i64 {
+        self.databases()
+            .map(|(_, database)| database.table.earliest_deadline_ms())
+            .min()
+            .map_or(i64::MAX, |earliest| i64::try_from(earliest).unwrap_or(i64::MAX))
+    }
+
+    /// Hands the running snapshot every entry of `database`, which is about to go,
+    /// that it has not got yet.
+    pub(crate) fn capture_all(&self, db: u16, database: &Database) {
+        if let Some(capture) = &self.capture {
+            for entry in database.table.iter() {
+                if entry.snapshot_bit() != self.snapshot_bit {
+                    capture.capture(db, entry);
+                }
+            }
+        }
+    }
+
+    /// Hands the running snapshot the entries of two databases that are about to be
+    /// exchanged, so that it finds none of them under the wrong number.
+    pub(crate) fn capture_both(&mut self, a: u16, b: u16) {
+        let (capture, bit) = (self.capture.clone(), self.snapshot_bit);
+        if capture.is_none() {
+            return;
+        }
+        for db in [a, b] {
+            self.database_mut(db)
+                .table
+                .for_each_mut(|entry| Self::before_change(&capture, bit, db, entry));
+        }
+    }
+
+    /// Starts or ends the capture of entries as they are now.
+    pub fn set_capture(&mut self, capture: Option<Arc<dyn Capture>>) {
+        if capture.is_some() {
+            self.snapshot_bit = !self.snapshot_bit;
+        }
+        self.capture = capture;
+    }
+
+    /// The bit that entries made or captured since the last snapshot's start carry.
+    pub fn snapshot_bit(&self) -> bool {
+        self.snapshot_bit
+    }
+
+    /// Hands `entry` to the running snapshot if that has not got it yet.
+    #[inline]
+    pub(crate) fn before_change(
+        capture: &Option<Arc<dyn Capture>>,
+        bit: bool,
+        db: u16,
+        entry: &mut Entry,
+    ) {
+        if let Some(capture) = capture
+            && entry.snapshot_bit() != bit
+        {
+            capture.capture(db, entry);
+            entry.set_snapshot_bit(bit);
+        }
+    }
+}
