@@ -14,7 +14,6 @@ use crate::entry::Entry;
 use crate::object::Object;
 
 /// Something that is in nobody's reach any more.
-#[derive(Debug)]
 pub enum Garbage {
     Entry(Entry),
     Object(Box<Object>),
@@ -29,6 +28,16 @@ impl Garbage {
             Self::Entry(entry) => entry.object().is_some_and(|o| o.free_effort() > LARGE),
             Self::Object(object) => object.free_effort() > LARGE,
             Self::Table(table) => table.len() > LARGE,
+        }
+    }
+}
+
+impl std::fmt::Debug for Garbage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Entry(entry) => entry.fmt(f),
+            Self::Object(object) => object.fmt(f),
+            Self::Table(table) => write!(f, "table of {}", table.len()),
         }
     }
 }

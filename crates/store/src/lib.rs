@@ -19,6 +19,7 @@ pub mod walk;
 pub mod watch;
 
 mod keyspace;
+mod sync;
 
 pub use effects::{Effects, EventClass};
 pub use entry::{Entry, Kind, Payload, Value};

@@ -16,19 +16,10 @@
 //! hold what it waits for wait for nothing.
 //!
 //! The module is generic over what a stripe protects, and knows neither keys nor
-//! commands. Under `--cfg ochre_shuttle` its locks are shuttle's, which explores
-//! schedules (see the tests).
+//! commands. It takes its mutex from the sibling module `sync`, in whose place
+//! `tests/locks_shuttle.rs` puts shuttle's, to explore schedules.
 
-use smallvec::SmallVec;
-
-#[cfg(not(ochre_shuttle))]
-use parking_lot::{Mutex, MutexGuard};
-#[cfg(ochre_shuttle)]
-use shuttle_lock::{Mutex, MutexGuard};
-
-/// How long a waiter sleeps before it asks whether to go on waiting, in milliseconds.
-#[cfg(not(ochre_shuttle))]
-const PATIENCE_MS: u64 = 5;
+use super::sync::{Mutex, MutexGuard, try_lock, wait_for};
 
 /// Keeps neighbours out of each other's cache lines (two lines, as the prefetcher
 /// fetches pairs).
@@ -48,9 +39,15 @@ pub struct GaveUp;
 /// Stripes held, and perhaps the global lock. Dropping it releases them.
 pub struct Held<'s, T> {
     owner: &'s Stripes<T>,
-    /// Ascending by index.
-    guards: SmallVec<[(u32, MutexGuard<'s, T>); 2]>,
+    guards: Guards<'s, T>,
     global: Option<MutexGuard<'s, ()>>,
+}
+
+/// The guards of the stripes held. One is the usual number, and needs no allocation.
+enum Guards<'s, T> {
+    One(u32, MutexGuard<'s, T>),
+    /// Ascending by index.
+    Many(Vec<(u32, MutexGuard<'s, T>)>),
 }
 
 impl<T> Stripes<T> {
@@ -68,16 +65,19 @@ impl<T> Stripes<T> {
         self.stripes.len()
     }
 
+    /// Nothing held: for commands that lock as they go, or not at all.
+    pub fn none(&self) -> Held<'_, T> {
+        Held {
+            owner: self,
+            guards: Guards::Many(Vec::new()),
+            global: None,
+        }
+    }
+
     /// Locks one stripe, waiting for it.
     #[inline]
     pub fn lock_one(&self, index: u32) -> Held<'_, T> {
-        let mut guards = SmallVec::new();
-        guards.push((index, self.wait(index, &mut || false).expect("never gives up")));
-        Held {
-            owner: self,
-            guards,
-            global: None,
-        }
+        self.lock_one_or(index, &mut || false).expect("never gives up")
     }
 
     /// Locks one stripe; while it must wait, asks `give_up` every few milliseconds.
@@ -87,11 +87,9 @@ impl<T> Stripes<T> {
         index: u32,
         give_up: &mut dyn FnMut() -> bool,
     ) -> Result<Held<'_, T>, GaveUp> {
-        let mut guards = SmallVec::new();
-        guards.push((index, self.wait(index, give_up)?));
         Ok(Held {
             owner: self,
-            guards,
+            guards: Guards::One(index, self.wait(index, give_up)?),
             global: None,
         })
     }
@@ -109,7 +107,10 @@ impl<T> Stripes<T> {
         give_up: &mut dyn FnMut() -> bool,
     ) -> Result<Held<'_, T>, GaveUp> {
         debug_assert!(indices.is_sorted_by(|a, b| a < b));
-        let mut guards = SmallVec::with_capacity(indices.len());
+        if let &[only] = indices {
+            return self.lock_one_or(only, give_up);
+        }
+        let mut guards = Vec::with_capacity(indices.len());
         let mut waited: Option<(u32, MutexGuard<'_, T>)> = None;
         'again: loop {
             for &index in indices {
@@ -130,7 +131,7 @@ impl<T> Stripes<T> {
             }
             return Ok(Held {
                 owner: self,
-                guards,
+                guards: Guards::Many(guards),
                 global: None,
             });
         }
@@ -146,7 +147,7 @@ impl<T> Stripes<T> {
     pub fn lazily_or(&self, give_up: &mut dyn FnMut() -> bool) -> Result<Held<'_, T>, GaveUp> {
         Ok(Held {
             owner: self,
-            guards: SmallVec::new(),
+            guards: Guards::Many(Vec::new()),
             global: Some(wait_for(&self.global, give_up)?),
         })
     }
@@ -178,31 +179,6 @@ impl<T> Stripes<T> {
     }
 }
 
-#[cfg(not(ochre_shuttle))]
-#[inline]
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    mutex.try_lock()
-}
-
-#[cfg(not(ochre_shuttle))]
-#[inline]
-fn wait_for<'a, T>(
-    mutex: &'a Mutex<T>,
-    give_up: &mut dyn FnMut() -> bool,
-) -> Result<MutexGuard<'a, T>, GaveUp> {
-    if let Some(guard) = mutex.try_lock() {
-        return Ok(guard);
-    }
-    loop {
-        if let Some(guard) = mutex.try_lock_for(std::time::Duration::from_millis(PATIENCE_MS)) {
-            return Ok(guard);
-        }
-        if give_up() {
-            return Err(GaveUp);
-        }
-    }
-}
-
 impl<'s, T> Held<'s, T> {
     /// Whether this holds the global lock.
     pub fn is_global(&self) -> bool {
@@ -211,7 +187,15 @@ impl<'s, T> Held<'s, T> {
 
     /// Whether this holds every stripe.
     pub fn is_everything(&self) -> bool {
-        self.guards.len() == self.owner.count()
+        match &self.guards {
+            Guards::One(..) => self.owner.count() == 1,
+            Guards::Many(guards) => guards.len() == self.owner.count(),
+        }
+    }
+
+    /// Whether this holds no stripe.
+    pub fn is_nothing(&self) -> bool {
+        matches!(&self.guards, Guards::Many(guards) if guards.is_empty())
     }
 
     /// The stripes these were taken from.
@@ -220,12 +204,7 @@ impl<'s, T> Held<'s, T> {
     }
 
     pub fn holds(&self, index: u32) -> bool {
-        self.slot(index).is_ok()
-    }
-
-    /// The indices held, ascending.
-    pub fn indices(&self) -> impl Iterator<Item = u32> + '_ {
-        self.guards.iter().map(|(index, _)| *index)
+        self.stripe(index).is_some()
     }
 
     /// Locks more stripes, waiting for them while holding what is held (rule 3).
@@ -234,101 +213,58 @@ impl<'s, T> Held<'s, T> {
     /// If the global lock is not held and a stripe is missing.
     pub fn extend(&mut self, indices: &[u32]) {
         for &index in indices {
-            if let Err(place) = self.slot(index) {
-                assert!(self.is_global(), "waiting while holding takes the global lock");
-                let guard = self
-                    .owner
-                    .wait(index, &mut || false)
-                    .expect("never gives up");
-                self.guards.insert(place, (index, guard));
+            if self.holds(index) {
+                continue;
+            }
+            assert!(self.is_global(), "waiting while holding takes the global lock");
+            let owner = self.owner;
+            let guard = owner.wait(index, &mut || false).expect("never gives up");
+            // The global lock is taken before any stripe, so there is a list.
+            if let Guards::Many(guards) = &mut self.guards {
+                let place = guards.partition_point(|(held, _)| *held < index);
+                guards.insert(place, (index, guard));
             }
         }
     }
 
     /// Locks every stripe not held yet (rule 3).
     pub fn extend_to_all(&mut self) {
-        if self.guards.is_empty() {
-            assert!(self.is_global(), "waiting while holding takes the global lock");
-            self.guards.reserve_exact(self.owner.count());
-            for index in 0..self.owner.count() as u32 {
-                let guard = self
-                    .owner
-                    .wait(index, &mut || false)
-                    .expect("never gives up");
-                self.guards.push((index, guard));
-            }
-        } else {
-            for index in 0..self.owner.count() as u32 {
-                self.extend(&[index]);
-            }
+        for index in 0..self.owner.count() as u32 {
+            self.extend(&[index]);
         }
     }
 
     /// The stripe, if held.
     #[inline]
     pub fn stripe(&self, index: u32) -> Option<&T> {
-        if let [(only, guard)] = &self.guards[..] {
-            return (*only == index).then_some(&**guard);
+        match &self.guards {
+            Guards::One(only, guard) => (*only == index).then_some(&**guard),
+            Guards::Many(guards) => Self::slot(guards, index).map(|slot| &*guards[slot].1),
         }
-        self.slot(index).ok().map(|slot| &*self.guards[slot].1)
     }
 
     /// The stripe, if held.
     #[inline]
     pub fn stripe_mut(&mut self, index: u32) -> Option<&mut T> {
-        if let [(only, guard)] = &mut self.guards[..] {
-            return (*only == index).then_some(&mut **guard);
-        }
-        match self.slot(index) {
-            Ok(slot) => Some(&mut *self.guards[slot].1),
-            Err(_) => None,
+        match &mut self.guards {
+            Guards::One(only, guard) => (*only == index).then_some(&mut **guard),
+            Guards::Many(guards) => {
+                let slot = Self::slot(guards, index)?;
+                Some(&mut *guards[slot].1)
+            }
         }
     }
 
-    fn slot(&self, index: u32) -> Result<usize, usize> {
-        if self.is_everything() {
-            return Ok(index as usize);
+    fn slot(guards: &[(u32, MutexGuard<'s, T>)], index: u32) -> Option<usize> {
+        // When everything is held, and often otherwise, the index is the slot.
+        if guards.get(index as usize).is_some_and(|(held, _)| *held == index) {
+            return Some(index as usize);
         }
-        self.guards.binary_search_by_key(&index, |(held, _)| *held)
-    }
-}
-
-#[cfg(ochre_shuttle)]
-mod shuttle_lock {
-    //! Shuttle's mutex with parking_lot's signatures (no poisoning).
-
-    pub struct Mutex<T>(shuttle::sync::Mutex<T>);
-    pub use shuttle::sync::MutexGuard;
-
-    impl<T> Mutex<T> {
-        pub fn new(value: T) -> Self {
-            Self(shuttle::sync::Mutex::new(value))
-        }
-
-        pub fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().expect("no test panics while holding")
-        }
-
-        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-            self.0.try_lock().ok()
-        }
+        guards.binary_search_by_key(&index, |(held, _)| *held).ok()
     }
 }
 
-#[cfg(ochre_shuttle)]
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    mutex.try_lock()
-}
-
-#[cfg(ochre_shuttle)]
-fn wait_for<'a, T>(
-    mutex: &'a Mutex<T>,
-    _give_up: &mut dyn FnMut() -> bool,
-) -> Result<MutexGuard<'a, T>, GaveUp> {
-    Ok(mutex.lock())
-}
-
-#[cfg(all(test, not(ochre_shuttle)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -16,7 +16,7 @@ pub trait Capture: Send + Sync {
 }
 
 /// The keys of one database that belong to one stripe.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Database {
     pub(crate) table: Table<Entry>,
     /// How many entries have a deadline.
@@ -123,20 +123,6 @@ impl Stripe {
                     capture.capture(db, entry);
                 }
             }
-        }
-    }
-
-    /// Hands the running snapshot the entries of two databases that are about to be
-    /// exchanged, so that it finds none of them under the wrong number.
-    pub(crate) fn capture_both(&mut self, a: u16, b: u16) {
-        let (capture, bit) = (self.capture.clone(), self.snapshot_bit);
-        if capture.is_none() {
-            return;
-        }
-        for db in [a, b] {
-            self.database_mut(db)
-                .table
-                .for_each_mut(|entry| Self::before_change(&capture, bit, db, entry));
         }
     }
 

@@ -311,7 +311,7 @@ impl<'a, 's> WriteView<'a, 's> {
     }
 
     /// Whether `key` is there and past its deadline.
-    pub(crate) fn find_expired(&self, key: &[u8]) -> bool {
+    pub fn is_expired(&self, key: &[u8]) -> bool {
         let hash = hash_bytes(key);
         self.is_past(hash, self.scope.store.stripe_of_hash(hash), key)
     }
@@ -627,7 +627,7 @@ where
         if self.held.is_global() {
             self.held.extend_to_all();
         } else {
-            debug_assert_eq!(self.held.indices().count(), 0, "no stripe is held unless all are");
+            debug_assert!(self.held.is_nothing(), "no stripe is held unless all are");
             *self.held = self.scope.store.stripes.exclusive();
         }
     }

@@ -166,7 +166,6 @@ where
                     .watches
                     .mark_database(of, |key| exists(of, key) || exists(other, key));
             }
-            stripe.capture_both(a, b);
             stripe.swap(a, b);
             let waited: Vec<(u16, Vec<u8>)> = [a, b]
                 .into_iter()
@@ -205,18 +204,20 @@ where
             let due: Vec<Vec<u8>> = self.with_stripe(index, |stripe| {
                 let mut due = Vec::new();
                 let table = &mut stripe.database_mut(db).table;
-                table.visit_due(now_ms, DUE_SEGMENTS_PER_STEP, |entry| {
+                // Noted here, removed below through a view, which records and announces it.
+                let note = |entry: &mut Entry| {
                     let deadline = entry.expiry_ms().map(|at| at.max(0) as u64);
                     if deadline.is_some_and(|at| at <= now_ms) {
                         due.push(entry.key().to_vec());
                     }
                     Due::Keep(deadline.filter(|&at| at > now_ms))
-                });
+                };
+                table.visit_due(now_ms, DUE_SEGMENTS_PER_STEP, note, drop);
                 due
             });
             self.write_stripe(index, db, |view| {
                 for key in &due {
-                    if view.find_expired(key) {
+                    if view.is_expired(key) {
                         view.remove_as(key, Removal::Expired);
                     }
                 }

@@ -1,0 +1,50 @@
+//! The configuration as workers use it: swapped as a whole by CONFIG SET.
+
+use ochre_store::Settings;
+use ochre_store::clock::AccessPolicy;
+
+use crate::config::Config;
+
+/// A configuration and what is derived from it once.
+#[derive(Debug, Clone)]
+pub struct Live {
+    pub config: Config,
+    pub settings: Settings,
+}
+
+impl Live {
+    pub fn new(config: Config) -> Self {
+        let settings = settings_of(&config);
+        Self { config, settings }
+    }
+}
+
+fn settings_of(config: &Config) -> Settings {
+    let encodings = &config.encodings;
+    let memory = &config.memory;
+    let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    Settings {
+        hash_max_listpack_entries: size(encodings.hash_max_listpack_entries),
+        hash_max_listpack_value: size(encodings.hash_max_listpack_value_bytes),
+        set_max_intset_entries: size(encodings.set_max_intset_entries),
+        set_max_listpack_entries: size(encodings.set_max_listpack_entries),
+        set_max_listpack_value: size(encodings.set_max_listpack_value_bytes),
+        zset_max_listpack_entries: size(encodings.zset_max_listpack_entries),
+        zset_max_listpack_value: size(encodings.zset_max_listpack_value_bytes),
+        list_max_listpack_size: i64::from(encodings.list_max_listpack_size),
+        stream_node_max_bytes: size(encodings.stream_node_max_bytes),
+        stream_node_max_entries: size(encodings.stream_node_max_entries),
+        hll_sparse_max_bytes: size(encodings.hll_sparse_max_bytes),
+        proto_max_bulk_bytes: config.clients.max_bulk_bytes,
+        access_policy: if memory.maxmemory_policy.is_lfu() {
+            AccessPolicy::Lfu {
+                log_factor: memory.lfu_log_factor,
+                decay_minutes: memory.lfu_decay_minutes,
+            }
+        } else {
+            AccessPolicy::Lru
+        },
+        lazy_user_del: memory.lazy_user_delete,
+        lazy_expire: memory.lazy_expire,
+    }
+}

@@ -1,0 +1,68 @@
+//! Mail between threads: what others want a worker to do for one of its connections.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use crossbeam_queue::SegQueue;
+
+use super::reactor::{Token, Waker};
+
+/// A piece of mail.
+pub enum Mail {
+    /// A new connection to serve.
+    Connection(NewConnection),
+    /// Close a connection.
+    Close(Token),
+    /// Bytes of a complete reply or push for a connection. The same bytes may go to many.
+    Message { to: Token, bytes: Arc<Vec<u8>> },
+    /// A blocked client's command was served elsewhere: its reply, made for its protocol.
+    Served { to: Token, wait: u64, reply: Vec<u8> },
+    /// Ask a blocked client's command again: a key of its may be ready.
+    Retry { to: Token, wait: u64 },
+    /// CLIENT UNBLOCK.
+    Unblock { to: Token, error: bool },
+    /// CLIENT PAUSE began or ended.
+    PauseChanged,
+    /// The configuration changed.
+    ConfigChanged,
+    /// End the worker.
+    Stop,
+}
+
+/// An accepted connection.
+pub struct NewConnection {
+    pub socket: OwnedFd,
+    pub address: String,
+    pub local_address: String,
+    pub is_unix: bool,
+}
+
+/// A worker's mailbox: any thread may put, the worker takes.
+pub struct Mailbox {
+    queue: SegQueue<Mail>,
+    waker: Waker,
+}
+
+impl Mailbox {
+    pub fn new(waker: Waker) -> Self {
+        Self {
+            queue: SegQueue::new(),
+            waker,
+        }
+    }
+
+    pub fn put(&self, mail: Mail) {
+        self.queue.push(mail);
+        self.waker.wake();
+    }
+
+    pub fn take(&self) -> Option<Mail> {
+        self.queue.pop()
+    }
+}
+
+impl std::fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mailbox").field("waiting", &self.queue.len()).finish()
+    }
+}

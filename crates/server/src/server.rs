@@ -1,0 +1,303 @@
+//! The server as a whole: what its threads share, how it starts, how it ends.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use ochre_store::Store;
+use parking_lot::Mutex;
+use thiserror::Error;
+
+use crate::clients::Clients;
+use crate::commands;
+use crate::commands::table::CommandTable;
+use crate::config::Config;
+use crate::config::choices::Reactor as ReactorChoice;
+use crate::live::Live;
+use crate::log::{Level, Log};
+use crate::net::listener::{self, Listeners};
+use crate::net::mail::{Mail, Mailbox};
+use crate::net::reactor::{Options, Reactor, ReactorKind};
+use crate::net::worker::Worker;
+use crate::pause::Pause;
+use crate::reclaim;
+use crate::slowlog::SlowLog;
+use crate::stats::Stats;
+
+/// What all threads share. Split by concern: no lock here covers two of them.
+pub struct Server {
+    pub store: Arc<Store>,
+    pub commands: CommandTable,
+    pub clients: Clients,
+    pub stats: Stats,
+    pub slowlog: SlowLog,
+    pub pause: Pause,
+    pub log: Log,
+    pub started_at_ms: i64,
+    /// 40 hexadecimal digits, new at each start.
+    pub run_id: String,
+    /// The file CONFIG REWRITE writes, if the server was started with one.
+    pub config_file: Option<PathBuf>,
+    pub reactor_kind: ReactorKind,
+    pub mailboxes: Vec<WorkerHandle>,
+    live: ArcSwap<Live>,
+    generation: AtomicU64,
+    /// One CONFIG SET at a time.
+    pub config_lock: Mutex<()>,
+    /// Changes since the last save.
+    changes: AtomicU64,
+    pub last_save_s: AtomicI64,
+    /// Set while a script runs for longer than `busy-reply-threshold`.
+    busy: AtomicBool,
+    stop: Mutex<Option<StopRequest>>,
+    stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
+    /// Test switch: DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: AtomicBool,
+    pub reclaimer: reclaim::Alarm,
+}
+
+/// How others reach a worker, and how busy it is.
+pub struct WorkerHandle {
+    pub mailbox: Arc<Mailbox>,
+    pub connections: std::sync::atomic::AtomicUsize,
+}
+
+/// Why and how the server is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopRequest {
+    /// The exit status of the process.
+    pub status: i32,
+}
+
+/// Why the server could not start. The texts are what the log says.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("Failed listening on port {port} (tcp), aborting.")]
+    Port { port: u16, reason: String },
+    #[error("Failed opening Unix socket: {0}")]
+    UnixSocket(String),
+    #[error("Can't open the log file: {0}")]
+    LogFile(std::io::Error),
+    #[error("Can't start the reactor: {0}")]
+    Reactor(std::io::Error),
+    #[error("Can't start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A server that runs. Dropping it stops it.
+pub struct Running {
+    server: Arc<Server>,
+    threads: Vec<JoinHandle<()>>,
+    freeing: Option<JoinHandle<()>>,
+    listeners: Option<Listeners>,
+    addresses: Vec<SocketAddr>,
+    stopped: std::sync::mpsc::Receiver<()>,
+}
+
+impl Server {
+    /// Starts a server in this process. With port 0 the system chooses one:
+    /// see [`Running::addresses`].
+    ///
+    /// # Errors
+    /// Ports in use, unwritable log, threads that cannot be started.
+    pub fn start(config: Config) -> Result<Running, StartError> {
+        Self::start_with(config, None, Log::silent())
+    }
+
+    /// As [`Server::start`], with the configuration file it came from and a log.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with(
+        config: Config,
+        config_file: Option<PathBuf>,
+        log: Log,
+    ) -> Result<Running, StartError> {
+        let workers = config.threads.workers.max(1) as usize;
+        let wanted = match config.threads.reactor {
+            ReactorChoice::Auto => ReactorKind::Auto,
+            ReactorChoice::IoUring => ReactorKind::IoUring,
+            ReactorChoice::Epoll => ReactorKind::Epoll,
+        };
+        let reactors: Vec<Reactor> = (0..workers)
+            .map(|_| Reactor::new(wanted, Options::default()).map_err(StartError::Reactor))
+            .collect::<Result<_, _>>()?;
+        let bound = listener::bind(&config)?;
+        let (store, freeing) = Store::start(
+            config.threads.stripes.count(),
+            config.process.databases.min(ochre_store::DATABASES_MAX as u32) as usize,
+        )
+        .map_err(StartError::Thread)?;
+        let commands = CommandTable::new(commands::FAMILIES);
+        let now_ms = crate::clock::now_ms();
+        let server = Arc::new(Self {
+            store,
+            clients: Clients::default(),
+            stats: Stats::new(commands.len()),
+            commands,
+            slowlog: SlowLog::default(),
+            pause: Pause::default(),
+            log,
+            started_at_ms: now_ms,
+            run_id: random_hex(20),
+            config_file,
+            reactor_kind: reactors[0].kind(),
+            mailboxes: reactors
+                .iter()
+                .map(|reactor| WorkerHandle {
+                    mailbox: Arc::new(Mailbox::new(reactor.waker())),
+                    connections: Default::default(),
+                })
+                .collect(),
+            live: ArcSwap::from_pointee(Live::new(config)),
+            generation: AtomicU64::new(0),
+            config_lock: Mutex::new(()),
+            changes: AtomicU64::new(0),
+            last_save_s: AtomicI64::new(now_ms / 1000),
+            busy: AtomicBool::new(false),
+            stop: Mutex::new(None),
+            stopped: std::sync::OnceLock::new(),
+            active_expire: AtomicBool::new(true),
+            reclaimer: reclaim::Alarm::default(),
+        });
+        server.log.notice("Server initialized");
+        let (stopped_sender, stopped) = std::sync::mpsc::channel();
+        let _ = server.stopped.set(stopped_sender);
+        let mut threads = vec![reclaim::start(server.clone()).map_err(StartError::Thread)?];
+        for (index, reactor) in reactors.into_iter().enumerate() {
+            let server = server.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("ochre-{index}"))
+                .spawn(move || Worker::new(server, index, reactor).run())
+                .map_err(StartError::Thread)?;
+            threads.push(thread);
+        }
+        let addresses = bound.addresses();
+        let listeners = Listeners::start(bound, server.clone()).map_err(StartError::Thread)?;
+        listeners.announce(&server.log);
+        Ok(Running {
+            server,
+            threads,
+            freeing: Some(freeing),
+            listeners: Some(listeners),
+            addresses,
+            stopped,
+        })
+    }
+
+    /// The configuration in force.
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Counts up with each change of the configuration.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Puts a new configuration in force.
+    pub fn set_config(&self, config: Config) {
+        self.live.store(Arc::new(Live::new(config)));
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        for worker in &self.mailboxes {
+            worker.mailbox.put(Mail::ConfigChanged);
+        }
+    }
+
+    /// Whether waiting for a stripe should end with BUSY.
+    pub fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub fn count_changes(&self, changes: u64) {
+        self.changes.fetch_add(changes, Ordering::Relaxed);
+    }
+
+    /// Changes since the last save (`rdb_changes_since_last_save`).
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Asks the server to end; whoever waits in [`Running::wait`] carries it out.
+    pub fn request_stop(&self, request: StopRequest) {
+        *self.stop.lock() = Some(request);
+        if let Some(sender) = self.stopped.get() {
+            // Nobody listens any more only when the server has ended already.
+            let _ = sender.send(());
+        }
+    }
+
+    /// The request to end, if there was one.
+    pub fn stop_request(&self) -> Option<StopRequest> {
+        *self.stop.lock()
+    }
+}
+
+impl Running {
+    /// The TCP addresses it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What its threads share.
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// Waits until somebody asks the server to end; returns the exit status.
+    pub fn wait(self) -> i32 {
+        // An error means that the sender is gone, which the server itself holds.
+        let _ = self.stopped.recv();
+        let status = self.server.stop_request().map_or(0, |request| request.status);
+        drop(self);
+        status
+    }
+
+    fn stop(&mut self) {
+        drop(self.listeners.take());
+        for worker in &self.server.mailboxes {
+            worker.mailbox.put(Mail::Stop);
+        }
+        self.server.reclaimer.stop();
+        for thread in self.threads.drain(..) {
+            // A panic of a worker has been reported already.
+            let _ = thread.join();
+        }
+        // The freeing thread ends when the store is dropped, which it need not be yet.
+        drop(self.freeing.take());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// `bytes` random bytes in hexadecimal.
+pub fn random_hex(bytes: usize) -> String {
+    let mut random = vec![0; bytes];
+    // The ids need to differ, not to be secret.
+    if getrandom::fill(&mut random).is_err() {
+        random = crate::clock::now_us().to_le_bytes().repeat(bytes.div_ceil(8));
+        random.truncate(bytes);
+    }
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The level of the log that the configuration asks for.
+pub fn log_level(config: &Config) -> Level {
+    use crate::config::choices::LogLevel;
+    match config.logging.level {
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Verbose => Level::Verbose,
+        LogLevel::Notice => Level::Notice,
+        LogLevel::Warning => Level::Warning,
+        LogLevel::Nothing => Level::Nothing,
+    }
+}
