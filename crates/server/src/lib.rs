@@ -1,3 +1,26 @@
-//! server
+//! The Ochre server: sockets, sessions, commands, and the threads that carry them.
+//!
+//! ```text
+//!   net/listener --> net/worker --> net/input --> execute --> commands/* --> store
+//!    (accept)         (one a core)   (requests)    (locks)     (handlers)
+//! ```
 
+pub mod clients;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod error;
+pub mod execute;
+pub mod gates;
+pub mod live;
+pub mod log;
 pub mod net;
+pub mod pause;
+mod reclaim;
+pub mod server;
+pub mod session;
+pub mod slowlog;
+pub mod stats;
+
+pub use config::Config;
+pub use server::{Running, Server, StartError};

@@ -1,5 +1,11 @@
-//! Everything between the kernel's sockets and a command: so far, the reactor.
+//! Everything between the kernel's sockets and a command.
 //!
 //! Not here: what the bytes mean (`ochre-resp`) and what they do (the commands).
 
+pub mod connection;
+pub mod input;
+pub mod listener;
+pub mod mail;
+pub mod output;
 pub mod reactor;
+pub mod worker;

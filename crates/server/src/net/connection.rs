@@ -1,0 +1,82 @@
+//! What a worker keeps for one connection. An idle one holds no buffers.
+
+use std::sync::Arc;
+
+use ochre_resp::{Parser, Span};
+
+use super::output::Drawing;
+use super::reactor::Token;
+use crate::session::Session;
+
+/// A connection and its conversation.
+pub struct Connection {
+    pub token: Token,
+    pub session: Session,
+    /// A request that has not arrived whole.
+    pub partial: Option<Box<Partial>>,
+    /// Input that must wait: behind a blocked command, a pause, or a reply in the making.
+    pub stash: Vec<u8>,
+    /// A reply that is made in slices as the connection drains.
+    pub drawing: Option<Box<Drawing>>,
+    /// Why no commands of this connection run for now.
+    pub stalled: Option<Stall>,
+    /// When the output first exceeded its soft limit.
+    pub over_limit_since_ms: Option<i64>,
+}
+
+/// Why a connection's commands wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stall {
+    /// CLIENT PAUSE.
+    Paused,
+    /// A blocking command.
+    Blocked,
+    /// The reply before must be drawn first.
+    Drawing,
+    /// The connection is about to be closed: its input is ignored.
+    Closing,
+}
+
+/// A request in the making: its bytes so far, and where the parser stands.
+#[derive(Default)]
+pub struct Partial {
+    pub buffer: Vec<u8>,
+    pub parser: Parser,
+    pub spans: Vec<Span>,
+    /// Large arguments, each in a buffer of its own.
+    pub big: Vec<Arc<Vec<u8>>>,
+    /// The large argument being received, and its full length with the CR LF.
+    pub filling: Option<(Vec<u8>, usize)>,
+}
+
+impl Partial {
+    /// Bytes held.
+    pub fn len(&self) -> usize {
+        let big: usize = self.big.iter().map(|bytes| bytes.len()).sum();
+        let filling = self.filling.as_ref().map_or(0, |(bytes, _)| bytes.len());
+        self.buffer.len() + big + filling
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Connection {
+    pub fn new(token: Token, session: Session) -> Self {
+        Self {
+            token,
+            session,
+            partial: None,
+            stash: Vec::new(),
+            drawing: None,
+            stalled: None,
+            over_limit_since_ms: None,
+        }
+    }
+
+    /// Bytes of input held for this connection.
+    pub fn input_bytes(&self) -> usize {
+        self.stash.len() + self.partial.as_ref().map_or(0, |partial| partial.len())
+    }
+}

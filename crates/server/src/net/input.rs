@@ -1,0 +1,447 @@
+//! From bytes to executed commands.
+//!
+//! Requests are parsed in place in the reactor's read buffer, a small group ahead; the
+//! memory that the group's keys will touch is prefetched; then the group is executed.
+//! Only a request that has not arrived whole is copied.
+
+use std::sync::Arc;
+
+use ochre_resp::{BIG_ARGUMENT_BYTES, Limits, Missing, Parser, ProtocolError, Reply, Span, Status};
+use ochre_structures::hash::hash_bytes;
+use smallvec::SmallVec;
+
+use super::connection::{Connection, Partial, Stall};
+use crate::commands::spec::Flow;
+use crate::commands::table::{KeyPlan, Known};
+use crate::execute::{self, Call, Local};
+use crate::live::Live;
+use crate::server::Server;
+use crate::session::ReplyMode;
+
+/// Requests parsed ahead.
+const GROUP: usize = 16;
+/// A large argument's buffer grows with what has arrived, by at most this much ahead.
+const FILL_AHEAD_BYTES: usize = 1 << 20;
+
+/// What a worker keeps for reading requests.
+#[derive(Default)]
+pub struct Reader {
+    parser: Parser,
+    spans: Vec<Span>,
+    requests: Vec<Request>,
+}
+
+/// A parsed request: its spans, and where it ends in the input.
+#[derive(Clone, Copy)]
+struct Request {
+    spans: (usize, usize),
+    end: usize,
+    is_inline: bool,
+}
+
+/// What executing needs besides the connection.
+pub struct Engine<'w> {
+    pub server: &'w Server,
+    pub live: &'w mut Arc<Live>,
+    pub generation: &'w mut u64,
+    pub local: &'w mut Local,
+}
+
+impl Engine<'_> {
+    /// Takes over a changed configuration.
+    #[inline]
+    fn refresh(&mut self) {
+        let generation = self.server.generation();
+        if generation != *self.generation {
+            *self.generation = generation;
+            *self.live = self.server.live();
+        }
+    }
+}
+
+impl Reader {
+    /// Executes what `input` holds for `connection`, appending replies to `out`. What
+    /// must wait is kept in the connection.
+    pub fn read(
+        &mut self,
+        engine: &mut Engine<'_>,
+        connection: &mut Connection,
+        mut input: &[u8],
+        out: &mut Reply,
+    ) {
+        while !input.is_empty() {
+            if let Some(stall) = connection.stalled {
+                if stall != Stall::Closing {
+                    connection.stash.extend_from_slice(input);
+                }
+                return;
+            }
+            input = if connection.partial.is_some() {
+                self.complete(engine, connection, input, out)
+            } else {
+                self.read_group(engine, connection, input, out)
+            };
+        }
+    }
+
+    /// Parses and executes a group of requests at the start of `input`; returns the rest.
+    fn read_group<'i>(
+        &mut self,
+        engine: &mut Engine<'_>,
+        connection: &mut Connection,
+        input: &'i [u8],
+        out: &mut Reply,
+    ) -> &'i [u8] {
+        self.parser.restart(0);
+        self.spans.clear();
+        self.requests.clear();
+        engine.refresh();
+        let authenticated = connection.session.authenticated;
+        let limits = limits(engine.live, authenticated);
+        let group = if authenticated { GROUP } else { 1 };
+        let mut failure = None;
+        let mut incomplete_from = None;
+        while self.requests.len() < group && self.parser.position() < input.len() {
+            let first = self.spans.len();
+            let start = self.parser.position();
+            match self.parser.parse(input, &mut self.spans, &limits) {
+                Ok(Status::Incomplete) => {
+                    incomplete_from = Some((start, first));
+                    break;
+                }
+                Ok(status) => {
+                    self.requests.push(Request {
+                        spans: (first, self.spans.len()),
+                        end: self.parser.position(),
+                        is_inline: status == Status::CompleteInline,
+                    });
+                    if status == Status::CompleteInline {
+                        // The next inline request would overwrite the scratch.
+                        break;
+                    }
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        let mut consumed = self.parser.position();
+        if let Some((start, first)) = incomplete_from {
+            keep_partial(connection, &mut self.parser, input, start, &self.spans[first..]);
+            consumed = input.len();
+        }
+        let known: SmallVec<[Option<&Known>; GROUP]> = self
+            .requests
+            .iter()
+            .map(|request| {
+                let name = self.spans.get(request.spans.0)?;
+                let source = if request.is_inline { self.parser.scratch() } else { input };
+                (request.spans.1 > request.spans.0)
+                    .then(|| engine.server.commands.find(name.of(source)))?
+            })
+            .collect();
+        if self.requests.len() > 1 {
+            self.prefetch(engine.server, connection.session.db, &known, input);
+        }
+        for index in 0..self.requests.len() {
+            let request = self.requests[index];
+            let source = if request.is_inline { self.parser.scratch() } else { input };
+            let argv: SmallVec<[&[u8]; 8]> = self.spans[request.spans.0..request.spans.1]
+                .iter()
+                .map(|span| span.of(source))
+                .collect();
+            if argv.is_empty() {
+                continue;
+            }
+            run(engine, connection, known[index], &argv, &[], out);
+            if connection.stalled.is_some() {
+                // Whatever follows waits; a partial request kept above is part of it.
+                if connection.partial.take().is_some() || request.end < input.len() {
+                    return &input[request.end..];
+                }
+                return &[];
+            }
+        }
+        if let Some(error) = failure {
+            fail(connection, &error, out);
+            return &[];
+        }
+        &input[consumed..]
+    }
+
+    /// Touches the stripes, then the buckets, then the entries of the group's keys, each
+    /// stage for all keys before the next, so that their cache misses overlap.
+    fn prefetch(&self, server: &Server, db: u16, known: &[Option<&Known>], input: &[u8]) {
+        let store = &server.store;
+        let mut hashes: SmallVec<[u64; GROUP]> = SmallVec::new();
+        for (request, known) in self.requests.iter().zip(known) {
+            if let Some(Known { plan: KeyPlan::One(index), .. }) = known
+                && !request.is_inline
+                && let Some(span) = self.spans[request.spans.0..request.spans.1].get(*index)
+            {
+                let hash = hash_bytes(span.of(input));
+                store.stripes.prefetch(store.stripe_of_hash(hash));
+                hashes.push(hash);
+            }
+        }
+        for &hash in &hashes {
+            if let Some(stripe) = store.stripes.try_lock_one(store.stripe_of_hash(hash))
+                && let Some(database) = stripe.database(db)
+            {
+                database.table().prefetch_bucket(hash);
+            }
+        }
+        for &hash in &hashes {
+            if let Some(stripe) = store.stripes.try_lock_one(store.stripe_of_hash(hash))
+                && let Some(database) = stripe.database(db)
+            {
+                database.table().candidates(hash, |entry| entry.prefetch());
+            }
+        }
+    }
+
+    /// Feeds the connection's partial request from `input`, byte for byte as many as it
+    /// needs; executes it when it is complete. Returns the rest of the input.
+    fn complete<'i>(
+        &mut self,
+        engine: &mut Engine<'_>,
+        connection: &mut Connection,
+        mut input: &'i [u8],
+        out: &mut Reply,
+    ) -> &'i [u8] {
+        engine.refresh();
+        let limits = limits(engine.live, connection.session.authenticated);
+        let Some(mut partial) = connection.partial.take() else {
+            return input;
+        };
+        while !input.is_empty() {
+            if let Some((buffer, full)) = &mut partial.filling {
+                let taken = (*full - buffer.len()).min(input.len());
+                buffer.extend_from_slice(&input[..taken]);
+                input = &input[taken..];
+            } else {
+                let wanted = match partial.parser.missing(partial.buffer.len()) {
+                    Missing::Line => memchr::memchr(b'\n', input).map_or(input.len(), |at| at + 1),
+                    Missing::Bytes(bytes) => bytes.min(input.len()),
+                    Missing::Big(_) => 0,
+                };
+                partial.buffer.extend_from_slice(&input[..wanted]);
+                input = &input[wanted..];
+            }
+            match advance(&mut partial, &limits) {
+                Ok(Status::Incomplete) => {}
+                Ok(status) => {
+                    let is_inline = status == Status::CompleteInline;
+                    execute_partial(engine, connection, &partial, is_inline, out);
+                    return input;
+                }
+                Err(error) => {
+                    fail(connection, &error, out);
+                    return &[];
+                }
+            }
+        }
+        if exceeds_query_limit(engine.live, partial.len()) {
+            connection.stalled = Some(Stall::Closing);
+            connection.session.close = true;
+            engine.server.query_limit_exceeded(&connection.session.client);
+            return &[];
+        }
+        connection.partial = Some(partial);
+        input
+    }
+
+    /// Goes on after the kernel has filled the buffer of a large argument directly.
+    pub fn filled(
+        &mut self,
+        engine: &mut Engine<'_>,
+        connection: &mut Connection,
+        out: &mut Reply,
+    ) {
+        let limits = limits(engine.live, connection.session.authenticated);
+        let Some(mut partial) = connection.partial.take() else {
+            return;
+        };
+        match advance(&mut partial, &limits) {
+            Ok(Status::Incomplete) => connection.partial = Some(partial),
+            Ok(status) => {
+                let is_inline = status == Status::CompleteInline;
+                execute_partial(engine, connection, &partial, is_inline, out);
+            }
+            Err(error) => fail(connection, &error, out),
+        }
+    }
+}
+
+/// Room for the next bytes of a large argument, and how many belong there.
+pub fn fill(connection: &mut Connection) -> Option<(&mut Vec<u8>, usize)> {
+    let (buffer, full) = connection.partial.as_mut()?.filling.as_mut()?;
+    let want = *full - buffer.len();
+    if buffer.capacity() == buffer.len() {
+        // Not all at once: the length is only what the client says.
+        let ahead = want.min(buffer.len().max(FILL_AHEAD_BYTES));
+        buffer.reserve_exact(ahead);
+    }
+    Some((buffer, want))
+}
+
+fn limits(live: &Live, authenticated: bool) -> Limits {
+    if authenticated {
+        Limits::authenticated(live.config.clients.max_bulk_bytes)
+    } else {
+        Limits::unauthenticated()
+    }
+}
+
+fn exceeds_query_limit(live: &Live, bytes: usize) -> bool {
+    let limit = live.config.clients.query_buffer_limit_bytes;
+    limit > 0 && bytes as u64 > limit
+}
+
+/// Copies the incomplete request at the end of `input` into the connection.
+fn keep_partial(
+    connection: &mut Connection,
+    parser: &mut Parser,
+    input: &[u8],
+    start: usize,
+    spans: &[Span],
+) {
+    let mut partial = Box::new(Partial::default());
+    partial.parser = parser.take(start);
+    let unparsed_from = match partial.parser.missing(input.len()) {
+        Missing::Big(full) => {
+            let at = partial.parser.position();
+            let mut buffer = Vec::with_capacity(full.min(FILL_AHEAD_BYTES));
+            buffer.extend_from_slice(&input[at..]);
+            partial.filling = Some((buffer, full));
+            at
+        }
+        _ => input.len(),
+    };
+    partial.buffer.extend_from_slice(&input[start..unparsed_from]);
+    partial.parser.rebase(start);
+    partial.spans.extend(spans.iter().map(|span| Span {
+        start: span.start - start as u32,
+        len: span.len,
+    }));
+    connection.partial = Some(partial);
+}
+
+/// Parses on in a partial request after more bytes have come.
+fn advance(partial: &mut Partial, limits: &Limits) -> Result<Status, ProtocolError> {
+    loop {
+        if let Some((mut buffer, full)) = partial.filling.take() {
+            if buffer.len() < full {
+                partial.filling = Some((buffer, full));
+                return Ok(Status::Incomplete);
+            }
+            buffer.truncate(full - 2);
+            partial.big.push(Arc::new(buffer));
+            let index = partial.big.len() - 1;
+            if partial.parser.big_argument_done(index, &mut partial.spans) == Status::Complete {
+                return Ok(Status::Complete);
+            }
+        }
+        let status = partial.parser.parse(&partial.buffer, &mut partial.spans, limits)?;
+        if status != Status::Incomplete {
+            return Ok(status);
+        }
+        match partial.parser.missing(partial.buffer.len()) {
+            Missing::Big(full) => {
+                let at = partial.parser.position();
+                let mut buffer = Vec::with_capacity(full.min(FILL_AHEAD_BYTES));
+                buffer.extend(partial.buffer.drain(at..));
+                partial.filling = Some((buffer, full));
+                if partial.filling.as_ref().is_some_and(|(bytes, full)| bytes.len() < *full) {
+                    return Ok(Status::Incomplete);
+                }
+            }
+            _ => return Ok(Status::Incomplete),
+        }
+    }
+}
+
+fn execute_partial(
+    engine: &mut Engine<'_>,
+    connection: &mut Connection,
+    partial: &Partial,
+    is_inline: bool,
+    out: &mut Reply,
+) {
+    let source = if is_inline { partial.parser.scratch() } else { &partial.buffer };
+    let argv: SmallVec<[&[u8]; 8]> = partial
+        .spans
+        .iter()
+        .map(|span| match span.start {
+            Span::BIG => &partial.big[span.len as usize][..],
+            _ => span.of(source),
+        })
+        .collect();
+    if argv.is_empty() {
+        return;
+    }
+    let big: Vec<(usize, Arc<Vec<u8>>)> = partial
+        .spans
+        .iter()
+        .enumerate()
+        .filter(|(_, span)| span.start == Span::BIG)
+        .map(|(index, span)| (index, partial.big[span.len as usize].clone()))
+        .collect();
+    debug_assert!(big.iter().all(|(_, bytes)| bytes.len() >= BIG_ARGUMENT_BYTES));
+    let known = engine.server.commands.find(argv[0]);
+    run(engine, connection, known, &argv, &big, out);
+}
+
+/// Executes one request in the connection's session.
+#[inline]
+fn run(
+    engine: &mut Engine<'_>,
+    connection: &mut Connection,
+    known: Option<&Known>,
+    argv: &[&[u8]],
+    big: &[(usize, Arc<Vec<u8>>)],
+    out: &mut Reply,
+) {
+    engine.refresh();
+    let session = &mut connection.session;
+    let written = out.len();
+    out.set_protocol(session.protocol);
+    let mut call = Call {
+        server: engine.server,
+        live: engine.live,
+        session,
+        local: engine.local,
+    };
+    let flow = execute::execute_found(&mut call, known, argv, big, out);
+    match connection.session.reply_mode {
+        ReplyMode::On => {}
+        ReplyMode::Off | ReplyMode::Skip => {
+            out.truncate(written);
+            if connection.session.reply_mode == ReplyMode::Skip {
+                connection.session.reply_mode = ReplyMode::On;
+            }
+        }
+        ReplyMode::SkipNext => {
+            out.truncate(written);
+            connection.session.reply_mode = ReplyMode::Skip;
+        }
+    }
+    match flow {
+        Flow::Done => {}
+        Flow::Block(_) => connection.stalled = Some(Stall::Blocked),
+    }
+    if connection.session.close {
+        connection.stalled = Some(Stall::Closing);
+    } else if !out.is_plain() && out.has_source() {
+        connection.stalled = Some(Stall::Drawing);
+    }
+}
+
+/// Answers a violation of the protocol; the connection closes after it.
+#[cold]
+fn fail(connection: &mut Connection, error: &ProtocolError, out: &mut Reply) {
+    out.error(&format!("ERR {error}"));
+    connection.session.close = true;
+    connection.stalled = Some(Stall::Closing);
+}

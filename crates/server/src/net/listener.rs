@@ -1,0 +1,301 @@
+//! Listening sockets, and the thread that accepts.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
+
+use super::mail::{Mail, NewConnection};
+use crate::config::Config;
+use crate::log::Log;
+use crate::server::{Server, StartError};
+
+/// Sockets that listen, not served yet.
+pub struct Bound {
+    tcp: Vec<Socket>,
+    unix: Option<(Socket, PathBuf)>,
+}
+
+/// Opens the sockets that the configuration asks for.
+///
+/// # Errors
+/// An address that cannot be bound, unless it is marked as optional.
+pub fn bind(config: &Config) -> Result<Bound, StartError> {
+    let network = &config.network;
+    let mut bound = Bound {
+        tcp: Vec::new(),
+        unix: None,
+    };
+    if network.port != 0 || network.unix_socket.is_empty() {
+        bound.tcp = bind_tcp(config, network.port)?;
+    }
+    if !network.unix_socket.is_empty() {
+        let path = PathBuf::from(&network.unix_socket);
+        let socket = bind_unix(&path, network.unix_socket_mode, network.tcp_backlog)
+            .map_err(|error| StartError::UnixSocket(error.to_string()))?;
+        bound.unix = Some((socket, path));
+    }
+    Ok(bound)
+}
+
+fn bind_tcp(config: &Config, port: u16) -> Result<Vec<Socket>, StartError> {
+    let mut sockets: Vec<Socket> = Vec::new();
+    let mut port = port;
+    for address in &config.network.bind.0 {
+        let (address, optional) = match address.strip_prefix('-') {
+            Some(rest) => (rest, true),
+            None => (address.as_str(), false),
+        };
+        let refuse = |reason: String| StartError::Port { port, reason };
+        let host = match address {
+            "*" => "0.0.0.0",
+            "::*" => "::",
+            other => other,
+        };
+        let target = (host, port)
+            .to_socket_addrs()
+            .map_err(|error| refuse(error.to_string()))?
+            .next();
+        let Some(target) = target else {
+            continue;
+        };
+        match listen_on(target, config.network.tcp_backlog) {
+            Ok(socket) => {
+                // Port 0: the system's choice for the first address holds for all.
+                if port == 0
+                    && let Some(chosen) = socket.local_addr().ok().and_then(|a| a.as_socket())
+                {
+                    port = chosen.port();
+                }
+                sockets.push(socket);
+            }
+            Err(error)
+                if optional
+                    && matches!(
+                        error.raw_os_error(),
+                        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT)
+                    ) => {}
+            Err(error) => return Err(refuse(error.to_string())),
+        }
+    }
+    Ok(sockets)
+}
+
+fn listen_on(address: SocketAddr, backlog: u32) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn bind_unix(path: &PathBuf, mode: u32, backlog: u32) -> io::Result<Socket> {
+    // A file left by a server that is gone is replaced, as Redis does.
+    let _ = std::fs::remove_file(path);
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&socket2::SockAddr::unix(path)?)?;
+    if mode != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+impl Bound {
+    /// The TCP addresses bound.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.tcp
+            .iter()
+            .filter_map(|socket| socket.local_addr().ok()?.as_socket())
+            .collect()
+    }
+}
+
+/// The accepting thread. Dropping it stops listening.
+pub struct Listeners {
+    stop: Arc<AtomicBool>,
+    wake: OwnedFd,
+    thread: Option<JoinHandle<()>>,
+    unix_path: Option<PathBuf>,
+    has_tcp: bool,
+}
+
+impl Listeners {
+    /// Starts accepting.
+    ///
+    /// # Errors
+    /// When no thread or descriptor is to be had.
+    pub fn start(bound: Bound, server: Arc<Server>) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let unix_path = bound.unix.as_ref().map(|(_, path)| path.clone());
+        let has_tcp = !bound.tcp.is_empty();
+        let thread = std::thread::Builder::new().name("ochre-accept".into()).spawn({
+            let stop = stop.clone();
+            let wake = wake.try_clone()?;
+            move || accept_all(&bound, &server, &stop, wake.as_fd())
+        })?;
+        Ok(Self {
+            stop,
+            wake,
+            thread: Some(thread),
+            unix_path,
+            has_tcp,
+        })
+    }
+
+    /// Logs that connections are accepted, in the words that tools wait for.
+    pub fn announce(&self, log: &Log) {
+        if self.has_tcp {
+            log.notice("Ready to accept connections tcp");
+        }
+        if self.unix_path.is_some() {
+            log.notice("Ready to accept connections unix");
+        }
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // The counter of a new eventfd cannot be full.
+        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        if let Some(thread) = self.thread.take() {
+            // A panic has been reported already.
+            let _ = thread.join();
+        }
+        if let Some(path) = &self.unix_path {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// How long accepting rests when descriptors have run out.
+const EXHAUSTED_REST: Duration = Duration::from_millis(50);
+
+fn accept_all(bound: &Bound, server: &Server, stop: &AtomicBool, wake: BorrowedFd<'_>) {
+    let sockets: Vec<(&Socket, bool)> = bound
+        .tcp
+        .iter()
+        .map(|socket| (socket, false))
+        .chain(bound.unix.iter().map(|(socket, _)| (socket, true)))
+        .collect();
+    while !stop.load(Ordering::Acquire) {
+        let mut polled: Vec<PollFd<'_>> = sockets
+            .iter()
+            .map(|(socket, _)| PollFd::new(*socket, PollFlags::IN))
+            .collect();
+        polled.push(PollFd::from_borrowed_fd(wake, PollFlags::IN));
+        if poll(&mut polled, None).is_err() {
+            continue;
+        }
+        for (index, &(socket, is_unix)) in sockets.iter().enumerate() {
+            if polled[index].revents().is_empty() {
+                continue;
+            }
+            loop {
+                match socket.accept() {
+                    Ok((accepted, peer)) => admit(server, accepted, &peer, is_unix),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        server
+                            .log
+                            .warning(&format!("Accepting client connection: {error}"));
+                        std::thread::sleep(EXHAUSTED_REST);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sends a new connection to a worker, or sends it away.
+fn admit(server: &Server, socket: Socket, peer: &socket2::SockAddr, is_unix: bool) {
+    let live = server.live();
+    let counters = &server.stats.counters;
+    let reject = |text: &[u8]| {
+        counters.rejected_connections.fetch_add(1, Ordering::Relaxed);
+        // A peer that does not take it will notice the close.
+        let _ = rustix::io::write(&socket, text);
+    };
+    let connected: usize = server
+        .mailboxes
+        .iter()
+        .map(|worker| worker.connections.load(Ordering::Relaxed))
+        .sum();
+    if connected >= live.config.clients.max_clients as usize {
+        return reject(b"-ERR max number of clients reached\r\n");
+    }
+    let peer_address = peer.as_socket();
+    let is_loopback = peer_address.is_none_or(|address| address.ip().to_canonical().is_loopback());
+    if live.config.network.protected_mode && live.config.security.password.is_empty() && !is_loopback
+    {
+        return reject(PROTECTED_MODE);
+    }
+    if socket.set_nonblocking(true).is_err() {
+        return;
+    }
+    if !is_unix {
+        // Latency matters more than packets; a socket that refuses still works.
+        let _ = socket.set_tcp_nodelay(true);
+        let seconds = u64::from(live.config.network.tcp_keepalive_seconds);
+        if seconds > 0 {
+            let keepalive = TcpKeepalive::new()
+                .with_time(Duration::from_secs(seconds))
+                .with_interval(Duration::from_secs((seconds / 3).max(1)))
+                .with_retries(3);
+            let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+        }
+    }
+    let path = live.config.network.unix_socket.clone();
+    let (address, local_address) = if is_unix {
+        (format!("{path}:0"), format!("{path}:0"))
+    } else {
+        let local = socket.local_addr().ok().and_then(|address| address.as_socket());
+        let text = |address: Option<SocketAddr>| address.map_or("?:0".into(), |a| a.to_string());
+        (text(peer_address), text(local))
+    };
+    counters.total_connections.fetch_add(1, Ordering::Relaxed);
+    // The worker with the fewest connections.
+    if let Some(worker) = server
+        .mailboxes
+        .iter()
+        .min_by_key(|worker| worker.connections.load(Ordering::Relaxed))
+    {
+        worker.connections.fetch_add(1, Ordering::Relaxed);
+        worker.mailbox.put(Mail::Connection(NewConnection {
+            socket: socket.into(),
+            address,
+            local_address,
+            is_unix,
+        }));
+    }
+}
+
+const PROTECTED_MODE: &[u8] = b"-DENIED Redis is running in protected mode because protected mode \
+is enabled and no password is set for the default user. In this mode connections are only accepted \
+from the loopback interface. If you want to connect from external computers to Redis you may adopt \
+one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET \
+protected-mode no' from the loopback interface by connecting to Redis from the same host the \
+server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. \
+Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the \
+protected mode by editing the Redis configuration file, and setting the protected mode option to \
+'no', and then restarting the server. 3) If you started the server manually just for testing, \
+restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the \
+default user. NOTE: You only need to do one of the above things in order for the server to start \
+accepting connections from the outside.\r\n";

@@ -1,0 +1,97 @@
+//! From replies to chunks for the reactor, in order; and replies that are drawn in
+//! slices as the connection drains.
+
+use std::collections::VecDeque;
+
+use ochre_resp::{Insert, Protocol, Reply, Source};
+
+use super::reactor::{Chunk, Reactor, Token};
+
+/// About how much of a sliced reply is made at a time, in bytes.
+const SLICE_BYTES: usize = 64 * 1024;
+
+/// The output behind a reply in the making: sources and what follows them.
+#[derive(Default)]
+pub struct Drawing {
+    queue: VecDeque<Piece>,
+    protocol: Protocol,
+}
+
+enum Piece {
+    Chunk(Chunk),
+    Source(Box<dyn Source>),
+}
+
+/// Hands the replies to the reactor. What cannot be sent yet, because a source comes
+/// first, is kept in `drawing`.
+pub fn deliver(
+    reactor: &mut Reactor,
+    token: Token,
+    protocol: Protocol,
+    parts: (Vec<u8>, Vec<(usize, Insert)>),
+    drawing: &mut Option<Box<Drawing>>,
+) {
+    let (bytes, inserts) = parts;
+    if inserts.is_empty() {
+        return put(reactor, token, Chunk::Bytes(bytes), drawing);
+    }
+    let mut from = 0;
+    for (at, insert) in inserts {
+        if at > from {
+            put(reactor, token, Chunk::Bytes(bytes[from..at].to_vec()), drawing);
+            from = at;
+        }
+        match insert {
+            Insert::Shared(shared) => put(reactor, token, Chunk::Shared(shared), drawing),
+            Insert::Source(source) => {
+                let drawing = drawing.get_or_insert_with(Box::default);
+                drawing.protocol = protocol;
+                drawing.queue.push_back(Piece::Source(source));
+            }
+        }
+    }
+    if from < bytes.len() {
+        put(reactor, token, Chunk::Bytes(bytes[from..].to_vec()), drawing);
+    }
+}
+
+/// Queues a chunk behind the drawing, or sends it where there is none.
+pub fn put(
+    reactor: &mut Reactor,
+    token: Token,
+    chunk: Chunk,
+    drawing: &mut Option<Box<Drawing>>,
+) {
+    match drawing {
+        Some(drawing) => drawing.queue.push_back(Piece::Chunk(chunk)),
+        None => reactor.send(token, chunk),
+    }
+}
+
+/// Draws one slice of the first source and sends it. Returns whether anything is left.
+pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> bool {
+    let mut drawn = 0;
+    while drawn < SLICE_BYTES {
+        match drawing.queue.front_mut() {
+            None => return false,
+            Some(Piece::Source(source)) => {
+                let mut reply = Reply::with_buffer(reactor.recycled(), drawing.protocol);
+                let more = source.draw(&mut reply, SLICE_BYTES);
+                drawn += reply.len().max(1);
+                let (bytes, inserts) = reply.into_parts();
+                // Elements are bytes: a source within a source has no use.
+                debug_assert!(inserts.is_empty());
+                reactor.send(token, Chunk::Bytes(bytes));
+                if !more {
+                    drawing.queue.pop_front();
+                }
+            }
+            Some(Piece::Chunk(_)) => {
+                if let Some(Piece::Chunk(chunk)) = drawing.queue.pop_front() {
+                    reactor.send(token, chunk);
+                }
+            }
+        }
+    }
+    !drawing.queue.is_empty()
+}
