@@ -14,7 +14,8 @@
 //! Which element goes into which node follows Redis 7.2's quicklist (fill limits,
 //! splits, merges), so that `DEBUG OBJECT` and RDB files look the same, with two
 //! differences: neighbours that fit into one node are merged after deletions too,
-//! and an LSET that would blow a node up beyond its limit splits it.
+//! and an LSET that would blow a node up beyond its limit splits it. As there, the
+//! element at which a full node is split may take a part beyond the limit.
 //!
 //! This module knows nothing of keys, commands and thresholds between encodings.
 //!

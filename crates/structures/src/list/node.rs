@@ -32,8 +32,11 @@ pub struct NodeRef<'a> {
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     Packed(Strip),
-    Plain(Vec<u8>),
+    Plain(Box<[u8]>),
 }
+
+// With the count of its owners, a block of 32 bytes.
+const _: () = assert!(OVERHEAD_BYTES <= 32);
 
 /// A node with the figures one needs to pass it by.
 #[derive(Clone, Debug)]
@@ -49,13 +52,15 @@ impl Slot {
         Slot {
             bytes: saturated(element.len()),
             count: 1,
-            node: Arc::new(Node::Plain(element)),
+            node: Arc::new(Node::Plain(element.into_boxed_slice())),
         }
     }
 
     /// A packed node of one element.
     pub(super) fn packed_one(element: &[u8]) -> Self {
-        let mut bytes = listpack::EMPTY.to_vec();
+        let size = listpack::EMPTY.len() + listpack::encoded_len(element);
+        let mut bytes = Vec::with_capacity(size);
+        bytes.extend_from_slice(&listpack::EMPTY);
         listpack::append(&mut bytes, element);
         Slot::packed(bytes)
     }
@@ -94,7 +99,7 @@ impl Slot {
     pub(super) fn as_ref(&self) -> NodeRef<'_> {
         let (container, bytes) = match &*self.node {
             Node::Packed(strip) => (Container::Packed, strip.bytes()),
-            Node::Plain(element) => (Container::Plain, element.as_slice()),
+            Node::Plain(element) => (Container::Plain, &**element),
         };
         NodeRef {
             container,
@@ -116,7 +121,7 @@ impl Slot {
         let number = parse_integer(needle);
         let (packed, plain) = match &*self.node {
             Node::Packed(strip) => (Some(Listpack(strip.bytes())), None),
-            Node::Plain(element) => (None, (element == needle).then_some(0)),
+            Node::Plain(element) => (None, (**element == *needle).then_some(0)),
         };
         packed
             .into_iter()

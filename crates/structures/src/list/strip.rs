@@ -4,13 +4,16 @@
 //! ┌──────┬──────────────────────┬───────┐
 //! │ room │ the listpack         │ room  │
 //! └──────┴──────────────────────┴───────┘
-//! 0      start              bytes.len() capacity
+//! 0      start                  end     room.len()
 //! ```
 //!
 //! A splice moves what is shorter, the bytes before it or those after it. So a push
 //! or a pop at the front moves the six bytes of a header instead of the whole node.
 //!
-//! Invariant: `start <= bytes.len()`; the bytes before `start` mean nothing.
+//! Offsets of 32 bits make a node's heap block fit 32 bytes; a listpack states its
+//! own size in 32 bits.
+//!
+//! Invariant: `start <= end <= room.len() <= u32::MAX`; the bytes outside mean nothing.
 
 use crate::listpack::Buffer;
 
@@ -20,89 +23,108 @@ const KEPT_BYTES: usize = 512;
 /// From this size in bytes on, room for growth is an eighth instead of up to half.
 const LARGE_BYTES: usize = 1 << 16;
 
+const MAX_BYTES: usize = u32::MAX as usize;
+
 #[derive(Debug)]
 pub(super) struct Strip {
-    bytes: Vec<u8>,
-    start: usize,
+    room: Box<[u8]>,
+    start: u32,
+    end: u32,
 }
 
 impl Strip {
-    /// Takes the bytes over as they are, with the room behind them.
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
-        Strip { bytes, start: 0 }
+    /// Takes a listpack over.
+    ///
+    /// # Panics
+    /// If there are 4 GiB or more, which the header of a listpack cannot say.
+    pub(super) fn new(listpack: Vec<u8>) -> Self {
+        assert!(listpack.len() <= MAX_BYTES, "a listpack beyond its header");
+        Strip {
+            start: 0,
+            end: listpack.len() as u32,
+            room: listpack.into_boxed_slice(),
+        }
+    }
+
+    fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    fn end(&self) -> usize {
+        self.end as usize
     }
 
     fn len(&self) -> usize {
-        self.bytes.len() - self.start
+        self.end() - self.start()
     }
 
     /// Gives unused room back if it is more than an eighth: for a node that is not
     /// likely to grow.
     pub(super) fn seal(&mut self) {
-        if self.bytes.capacity() - self.len() > self.len() / 8 {
-            self.shrink();
+        if self.room.len() - self.len() > self.len() / 8 {
+            *self = self.clone();
         }
     }
 
     /// Gives unused room back if it is most of the node.
     pub(super) fn relax(&mut self) {
-        if self.bytes.capacity() > KEPT_BYTES && self.bytes.capacity() / 4 > self.len() {
-            self.shrink();
-        }
-    }
-
-    fn shrink(&mut self) {
-        if self.start == 0 {
-            self.bytes.shrink_to_fit();
-        } else {
+        if self.room.len() > KEPT_BYTES && self.room.len() / 4 > self.len() {
             *self = self.clone();
         }
     }
 
-    /// Makes room for `extra` bytes before `start`.
+    /// Makes room for `extra` bytes before the content.
     fn reserve_front(&mut self, extra: usize) {
-        if self.start >= extra {
+        if self.start() >= extra {
             return;
         }
         let len = self.len();
-        let spare = self.bytes.capacity() - len;
+        let spare = self.room.len() - len;
         if spare >= extra && spare >= len {
-            // Half is free, but on the other side: move everything to the back.
-            let start = self.bytes.capacity() - len;
-            self.bytes.resize(start + len, 0);
-            self.bytes.copy_within(self.start..self.start + len, start);
-            self.start = start;
-            return;
+            // Half is free, but on the other side.
+            self.slide(spare);
+        } else {
+            let capacity = grown_capacity(len + extra);
+            self.relocate(capacity, capacity - len);
         }
-        let capacity = grown_capacity(len + extra);
-        let mut bytes = Vec::with_capacity(capacity);
-        bytes.resize(capacity - len, 0);
-        bytes.extend_from_slice(self.bytes());
-        self.start = capacity - len;
-        self.bytes = bytes;
     }
 
-    /// Makes room for `extra` bytes behind the last.
+    /// Makes room for `extra` bytes behind the content.
     fn reserve_back(&mut self, extra: usize) {
-        if self.bytes.capacity() - self.bytes.len() >= extra {
+        if self.room.len() - self.end() >= extra {
             return;
         }
         let len = self.len();
-        if self.start >= extra && self.start >= len {
-            self.bytes.copy_within(self.start.., 0);
-            self.bytes.truncate(len);
+        if self.start() >= extra && self.start() >= len {
+            self.slide(0);
         } else {
-            let mut bytes = Vec::with_capacity(grown_capacity(len + extra));
-            bytes.extend_from_slice(self.bytes());
-            self.bytes = bytes;
+            self.relocate(grown_capacity(len + extra), 0);
         }
-        self.start = 0;
+    }
+
+    /// Moves the content to this offset of the same room.
+    fn slide(&mut self, start: usize) {
+        self.room.copy_within(self.start()..self.end(), start);
+        self.end = (start + self.len()) as u32;
+        self.start = start as u32;
+    }
+
+    /// Moves the content to this offset of a new room.
+    fn relocate(&mut self, capacity: usize, start: usize) {
+        let end = start + self.len();
+        let mut room = vec![0; capacity].into_boxed_slice();
+        room[start..end].copy_from_slice(self.bytes());
+        *self = Strip {
+            room,
+            start: start as u32,
+            end: end as u32,
+        };
     }
 }
 
 fn grown_capacity(needed: usize) -> usize {
     if needed >= LARGE_BYTES {
-        needed + needed / 8
+        (needed + needed / 8).min(MAX_BYTES)
     } else {
         needed.next_power_of_two()
     }
@@ -118,12 +140,13 @@ impl Clone for Strip {
 impl Buffer for Strip {
     #[inline]
     fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.room[self.start()..self.end()]
     }
 
     #[inline]
     fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..]
+        let content = self.start()..self.end();
+        &mut self.room[content]
     }
 
     fn splice(&mut self, at: usize, remove: usize, insert: &[u8]) {
@@ -133,19 +156,21 @@ impl Buffer for Strip {
             if insert.len() > remove {
                 self.reserve_front(insert.len() - remove);
             }
-            let start = self.start + remove - insert.len();
-            self.bytes
-                .copy_within(self.start..self.start + before, start);
-            self.start = start;
-            let at = start + before;
-            self.bytes[at..at + insert.len()].copy_from_slice(insert);
+            let old = self.start();
+            let new = old + remove - insert.len();
+            self.room.copy_within(old..old + before, new);
+            self.start = new as u32;
         } else {
             if insert.len() > remove {
                 self.reserve_back(insert.len() - remove);
             }
-            let at = self.start + at;
-            Buffer::splice(&mut self.bytes, at, remove, insert);
+            let old = self.start() + at + remove;
+            let new = self.start() + at + insert.len();
+            self.room.copy_within(old..old + after, new);
+            self.end = (new + after) as u32;
         }
+        let at = self.start() + before;
+        self.room[at..at + insert.len()].copy_from_slice(insert);
     }
 }
 
@@ -192,12 +217,12 @@ mod tests {
         for _ in 0..10_000 {
             strip.splice(strip.bytes().len(), 0, &[1; 16]);
             strip.splice(0, 16, &[]);
-            assert!(strip.bytes.capacity() <= 64);
+            assert!(strip.room.len() <= 64);
         }
         for _ in 0..10_000 {
             strip.splice(0, 0, &[1; 16]);
             strip.splice(strip.bytes().len() - 16, 16, &[]);
-            assert!(strip.bytes.capacity() <= 64);
+            assert!(strip.room.len() <= 64);
         }
     }
 }
