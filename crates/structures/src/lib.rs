@@ -5,6 +5,7 @@ pub mod glob;
 pub mod hash;
 pub mod hyperloglog;
 pub mod intset;
+pub mod lcs;
 pub mod list;
 pub mod listpack;
 pub mod number;
