@@ -163,8 +163,12 @@ pub fn run(plan: &Plan) -> io::Result<Vec<Row>> {
         date: machine.date.clone(),
     };
     let experiments = rows::all();
+    let names: Vec<&str> = experiments
+        .iter()
+        .map(|experiment| experiment.name)
+        .collect();
     let wanted = |name: &str| {
-        plan.only.is_empty() || plan.only.iter().any(|only| name.starts_with(only.as_str()))
+        plan.only.is_empty() || plan.only.iter().any(|only| selects(only, name, &names))
     };
     let mut rows = Vec::new();
     for experiment in experiments
@@ -177,13 +181,19 @@ pub fn run(plan: &Plan) -> io::Result<Vec<Row>> {
     }
     println!("\n{}\n{}", report::table(&rows), report::summary(&rows));
     if let Some(folder) = &plan.results {
-        let names: Vec<&str> = experiments
-            .iter()
-            .map(|experiment| experiment.name)
-            .collect();
         write(folder, &machine, &rows, plan.scale == Scale::Quick, &names)?;
     }
     Ok(rows)
+}
+
+/// Whether `only` means the experiment `name`: a whole name means that one alone, else it
+/// is the beginning of one or several.
+pub fn selects(only: &str, name: &str, names: &[&str]) -> bool {
+    if names.contains(&only) {
+        name == only
+    } else {
+        name.starts_with(only)
+    }
 }
 
 fn write(
@@ -330,5 +340,30 @@ impl Party<'_> {
         } else {
             Side::Rounds(values)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_name_selects_one_and_a_beginning_several() {
+        let names = ["get", "get-32", "set"];
+        let selected = |only| {
+            names
+                .iter()
+                .filter(|name| selects(only, name, &names))
+                .count()
+        };
+        assert_eq!(
+            (
+                selected("get"),
+                selected("get-"),
+                selected("ge"),
+                selected("x")
+            ),
+            (1, 1, 2, 0)
+        );
     }
 }

@@ -13,8 +13,18 @@ const TICKS_PER_SECOND: u64 = 100;
 pub struct CpuReading {
     /// utime + stime, in ticks of 10 ms, ended threads included.
     ticks: u64,
-    /// Per living thread: nanoseconds on a core.
-    threads: Vec<(u32, u64)>,
+    /// Per living thread, by number.
+    threads: Vec<ThreadReading>,
+}
+
+/// One thread's line of `schedstat`.
+#[derive(Clone, Copy, Debug)]
+struct ThreadReading {
+    thread: u32,
+    /// Nanoseconds on a core.
+    ran: u64,
+    /// Nanoseconds ready to run, but without a core.
+    waited: u64,
 }
 
 /// Reads a process's CPU time.
@@ -35,38 +45,61 @@ pub fn cpu(process: u32) -> io::Result<CpuReading> {
         };
         // A thread may have ended since the folder was listed; a kernel may lack schedstat.
         if let Ok(text) = fs::read_to_string(format!("/proc/{process}/task/{thread}/schedstat"))
-            && let Some(nanoseconds) = text.split_whitespace().next().and_then(|n| n.parse().ok())
+            && let Some(reading) = thread_reading(thread, &text)
         {
-            threads.push((thread, nanoseconds));
+            threads.push(reading);
         }
     }
-    threads.sort_unstable();
+    threads.sort_unstable_by_key(|reading| reading.thread);
     Ok(CpuReading { ticks, threads })
+}
+
+fn thread_reading(thread: u32, schedstat: &str) -> Option<ThreadReading> {
+    let mut fields = schedstat.split_whitespace().map(str::parse);
+    let ran = fields.next()?.ok()?;
+    let waited = fields.next()?.ok()?;
+    Some(ThreadReading {
+        thread,
+        ran,
+        waited,
+    })
 }
 
 impl CpuReading {
     /// CPU time between `earlier` and this reading of the same process: to the nanosecond
     /// when the kernel tells and no thread ended in between, else to 10 ms.
     pub fn since(&self, earlier: &Self) -> Duration {
-        let before = |thread: u32| {
-            let found = earlier.threads.binary_search_by_key(&thread, |(id, _)| *id);
-            found.map_or(0, |index| earlier.threads[index].1)
-        };
-        let all_alive = earlier.threads.iter().all(|(thread, _)| {
-            self.threads
-                .binary_search_by_key(thread, |(id, _)| *id)
-                .is_ok()
-        });
-        let exact: u64 = self
+        let all_alive = earlier
             .threads
             .iter()
-            .map(|(thread, ns)| ns.saturating_sub(before(*thread)))
-            .sum();
+            .all(|old| self.find(old.thread).is_some());
+        let exact = self.sum_since(earlier, |reading| reading.ran);
         if all_alive && exact > 0 {
             return Duration::from_nanos(exact);
         }
         let ticks = self.ticks.saturating_sub(earlier.ticks);
         Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+    }
+
+    /// How long the process's living threads were ready to run between `earlier` and this
+    /// reading, but had no core: not the server's doing, yet its clients feel it.
+    pub fn starved_since(&self, earlier: &Self) -> Duration {
+        Duration::from_nanos(self.sum_since(earlier, |reading| reading.waited))
+    }
+
+    fn sum_since(&self, earlier: &Self, field: impl Fn(&ThreadReading) -> u64) -> u64 {
+        let before = |thread| earlier.find(thread).map_or(0, &field);
+        self.threads
+            .iter()
+            .map(|now| field(now).saturating_sub(before(now.thread)))
+            .sum()
+    }
+
+    fn find(&self, thread: u32) -> Option<&ThreadReading> {
+        let index = self
+            .threads
+            .binary_search_by_key(&thread, |reading| reading.thread);
+        index.ok().map(|index| &self.threads[index])
     }
 }
 
@@ -183,21 +216,33 @@ mod tests {
         assert!(cpu(u32::MAX).is_err());
     }
 
+    fn reading(ticks: u64, threads: &[(u32, u64, u64)]) -> CpuReading {
+        let threads = threads.iter();
+        let threads = threads.map(|&(thread, ran, waited)| ThreadReading {
+            thread,
+            ran,
+            waited,
+        });
+        CpuReading {
+            ticks,
+            threads: threads.collect(),
+        }
+    }
+
     #[test]
     fn differences_prefer_schedstat_and_fall_back_to_ticks() {
-        let earlier = CpuReading {
-            ticks: 10,
-            threads: vec![(1, 500), (2, 700)],
-        };
-        let later = CpuReading {
-            ticks: 12,
-            threads: vec![(1, 900), (2, 800), (3, 50)],
-        };
+        let earlier = reading(10, &[(1, 500, 5), (2, 700, 0)]);
+        let later = reading(12, &[(1, 900, 9), (2, 800, 1), (3, 50, 2)]);
         assert_eq!(later.since(&earlier), Duration::from_nanos(550));
-        let ended = CpuReading {
-            ticks: 12,
-            threads: vec![(1, 900)],
-        };
+        assert_eq!(later.starved_since(&earlier), Duration::from_nanos(7));
+        let ended = reading(12, &[(1, 900, 5)]);
         assert_eq!(ended.since(&earlier), Duration::from_millis(20));
+    }
+
+    #[test]
+    fn schedstat_lines() {
+        let read = thread_reading(7, "12 34 5\n").unwrap();
+        assert_eq!((read.thread, read.ran, read.waited), (7, 12, 34));
+        assert!(thread_reading(7, "12\n").is_none());
     }
 }

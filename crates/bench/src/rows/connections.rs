@@ -9,7 +9,7 @@ use crate::generator::{Fleet, Limit};
 use crate::lab::{Failure, Lab, accepted};
 use crate::process::Server;
 use crate::report::{Budget, metric};
-use crate::rows::{probed, stall_readings, stalled};
+use crate::rows::{probed, stalled};
 
 const IDLE: u64 = 10_000;
 
@@ -136,10 +136,9 @@ fn await_readable(connection: &Connection) -> Result<(), Failure> {
 fn insertion() -> Experiment {
     let metrics = stalled(Budget::AtMost(2.0));
     Experiment::new("insert-10m", metrics, |lab, server| {
-        let observed = probed(lab, server, Duration::from_millis(200), |server| {
+        probed(lab, server, Duration::from_millis(200), |server| {
             insert(lab, server)
-        })?;
-        Ok(stall_readings(&observed))
+        })
     })
     .prepared(|lab, server| lab.fill(server, "SET key:{seq:12} {v:32}", 1000))
     .fresh(3)

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use crate::compare::Experiment;
 use crate::lab::{Failure, Lab, Readings, undisturbed};
+use crate::measure;
 use crate::process::Server;
 use crate::report::{Budget, Metric, metric};
-use crate::steady::{Observed, Steady};
 
 /// All experiments, in the order of the report.
 pub fn all() -> Vec<Experiment> {
@@ -53,41 +53,46 @@ fn driven(cpu: Option<Budget>, rate: Option<Budget>) -> Vec<Metric> {
     ]
 }
 
-/// Probes `server` with GETs of small keys while `disturbance` happens and a little longer,
-/// so that what a command leaves behind for later is seen as well.
+/// Probes `server` with GETs of small keys while `disturbance` happens and `linger` longer,
+/// so that what a command leaves behind for later is seen as well. The readings are those
+/// of [`stalled`].
 fn probed(
     lab: &Lab,
     server: &mut Server,
     linger: Duration,
     disturbance: impl FnOnce(&mut Server) -> Result<(), Failure>,
-) -> Result<Observed, Failure> {
-    let prober: Steady = lab.prober(server, "GET key:{k:12}")?;
-    let running = prober.start()?;
+) -> Result<Readings, Failure> {
+    let before = measure::cpu(server.process())?;
+    let running = lab.prober(server, "GET key:{k:12}")?.start()?;
     std::thread::sleep(Duration::from_millis(200));
     let outcome = disturbance(server);
     std::thread::sleep(linger);
     let observed = running.finish()?;
     outcome?;
-    undisturbed(observed)
+    let observed = undisturbed(observed)?;
+    let starved = measure::cpu(server.process())?.starved_since(&before);
+    Ok(vec![
+        ("max_ms", observed.from_sent.max_us() / 1e3),
+        ("p999_ms", observed.from_due.quantile_us(0.999) / 1e3),
+        ("lateness_ms", observed.lateness.max_us() / 1e3),
+        ("starved_ms", starved.as_secs_f64() * 1e3),
+    ])
 }
 
-/// The metrics of [`stall_readings`].
+/// The metrics of [`probed`]. The longest wait counts from the sending: the generator's own
+/// lateness, shown beside it, is not the server's doing. Requests are sent when due
+/// whatever the server does, so a stall is still seen whole. Nor is it the server's doing
+/// when the machine gives it no core: how long that was in all is shown, too.
 fn stalled(budget: Budget) -> Vec<Metric> {
     vec![
         metric("max_ms", "longest wait of others", "ms").within(budget),
         metric("p999_ms", "p99.9 of others, from when due", "ms"),
         metric("lateness_ms", "(latest sending by the generator)", "ms"),
-    ]
-}
-
-/// The longest wait counts from the sending: the generator's own lateness, shown beside it,
-/// is not the server's doing. Requests are sent when due whatever the server does, so a
-/// stall is still seen whole.
-fn stall_readings(observed: &Observed) -> Readings {
-    vec![
-        ("max_ms", observed.from_sent.max_us() / 1e3),
-        ("p999_ms", observed.from_due.quantile_us(0.999) / 1e3),
-        ("lateness_ms", observed.lateness.max_us() / 1e3),
+        metric(
+            "starved_ms",
+            "(server was ready, but had no core; in all)",
+            "ms",
+        ),
     ]
 }
 

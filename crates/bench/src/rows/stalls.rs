@@ -7,7 +7,7 @@ use crate::compare::Experiment;
 use crate::lab::{Failure, Lab};
 use crate::process::Server;
 use crate::report::Budget;
-use crate::rows::{probed, stall_readings, stalled};
+use crate::rows::{probed, stalled};
 
 const ZSET: &str = "ZADD big {seq:9} member:{seq:9}";
 const HASH: &str = "HSET big field:{seq:9} {v:32}";
@@ -46,10 +46,9 @@ fn experiment(name: &'static str, victim: Victim, command: &'static str) -> Expe
         }
         // What a server frees or expires later must be seen, too.
         let linger = Duration::from_secs(1);
-        let observed = probed(lab, server, linger, |server| {
+        probed(lab, server, linger, |server| {
             lab.once(server, command).map(drop)
-        })?;
-        Ok(stall_readings(&observed))
+        })
     };
     let prepare = move |lab: &Lab, server: &mut Server| -> Result<(), Failure> {
         lab.fill(server, KEYS, lab.count(100_000))?;
