@@ -1,7 +1,8 @@
 //! Servers as processes: started on a free port in a folder of their own, waited for,
 //! stopped. Both servers are started with the same directives in redis.conf's vocabulary.
 //!
-//! Invariant: a server process never outlives its [`Server`].
+//! Invariant: a server process never outlives its [`Server`]. Servers stay in this process's
+//! group, so that an interrupt from the keyboard ends them as well.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
