@@ -266,7 +266,6 @@ fn arguments(dialect: Dialect, settings: &Settings, port: u16) -> Vec<String> {
     push("--save", "");
     push("--dir", ".");
     push("--maxclients", "15000");
-    push("--enable-debug-command", "yes");
     if dialect == Dialect::Ochre {
         if let Some(workers) = settings.workers {
             push("--io-threads", &workers.to_string());

@@ -165,8 +165,8 @@ impl Row {
 
     fn verdict(&self) -> String {
         match (&self.subject, &self.baseline, self.kept()) {
-            (Side::Failed(error), _, _) => format!("skipped: {error}"),
-            (_, Side::Failed(error), None) => format!("no baseline: {error}"),
+            (Side::Failed(error), _, _) => format!("skipped: {}", shortened(error)),
+            (_, Side::Failed(error), None) => format!("no baseline: {}", shortened(error)),
             (_, _, Some(true)) => "met".to_owned(),
             (_, _, Some(false)) => "MISSED".to_owned(),
             (_, _, None) => String::new(),
@@ -218,6 +218,15 @@ impl Row {
 
 fn dash() -> String {
     "-".to_owned()
+}
+
+/// The beginning of an error, as far as a table has room; the results file has it whole.
+fn shortened(error: &str) -> String {
+    const ROOM: usize = 100;
+    if error.chars().count() <= ROOM {
+        return error.to_owned();
+    }
+    error.chars().take(ROOM - 1).chain(['…']).collect()
 }
 
 /// Four significant digits, thousands in groups.
@@ -435,6 +444,12 @@ mod tests {
         assert_eq!(failed.kept(), None);
         let text = table(std::slice::from_ref(&failed));
         assert!(text.contains("skipped: ERR unknown command"), "{text}");
+        failed.subject = Side::Failed("é".repeat(500));
+        assert!(
+            table(std::slice::from_ref(&failed))
+                .lines()
+                .all(|line| line.chars().count() < 220)
+        );
         assert!(summary(&[failed]).ends_with("1 not measured"));
     }
 
