@@ -1,9 +1,11 @@
 //! The containers behind the values. No keys, no locks, no protocol.
+pub mod bits;
 pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod hyperloglog;
 pub mod intset;
+pub mod lcs;
 pub mod list;
 pub mod listpack;
 pub mod number;

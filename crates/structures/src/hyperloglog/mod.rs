@@ -30,6 +30,7 @@ mod sparse;
 pub use self_test::{SelfTestFailure, self_test};
 
 use dense::{DENSE_LEN, PACKED_LEN};
+use sparse::Cursor;
 
 /// The number of registers.
 pub const REGISTERS: usize = 1 << INDEX_BITS;
@@ -100,7 +101,7 @@ pub fn validate(value: &[u8]) -> Result<Encoding, HllError> {
 /// 32, becomes dense. O(1) if dense, O(size) if sparse. After an error the value is as it was.
 pub fn add(value: &mut Vec<u8>, element: &[u8], sparse_max_bytes: usize) -> Result<bool, HllError> {
     let (index, count) = register_of(element);
-    raise(value, index, count, sparse_max_bytes)
+    raise(value, index, count, sparse_max_bytes, &mut Cursor::start())
 }
 
 /// The cached cardinality, unless it is stale. O(1).
@@ -222,9 +223,10 @@ impl Registers {
         if self.any_dense {
             to_dense(target)?;
         }
+        let mut cursor = Cursor::start();
         for (index, &count) in self.values.iter().enumerate() {
             if count != 0 {
-                raise(target, index, count, sparse_max_bytes)?;
+                raise(target, index, count, sparse_max_bytes, &mut cursor)?;
             }
         }
         validate(target)?;
@@ -249,16 +251,17 @@ fn register_of(element: &[u8]) -> (usize, u8) {
     (index, rest.trailing_zeros() as u8 + 1)
 }
 
-/// Raises one register to at least `count`.
+/// Raises one register to at least `count`; the cursor is for raising others in ascending order.
 fn raise(
     value: &mut Vec<u8>,
     index: usize,
     count: u8,
     sparse_max_bytes: usize,
+    cursor: &mut Cursor,
 ) -> Result<bool, HllError> {
     let changed = match validate(value)? {
         Encoding::Dense => dense::raise(&mut value[HEADER_LEN..], index, count),
-        Encoding::Sparse => match sparse::raise(value, index, count, sparse_max_bytes)? {
+        Encoding::Sparse => match sparse::raise(value, index, count, sparse_max_bytes, cursor)? {
             sparse::Raised::Unchanged => false,
             sparse::Raised::Changed => true,
             sparse::Raised::NeedsDense => {

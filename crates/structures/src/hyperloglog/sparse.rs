@@ -37,6 +37,24 @@ pub(super) enum Raised {
     NeedsDense,
 }
 
+/// Where a search for a register may start: a run that ends before it, and that is not the one
+/// right before its own. A change looks at that one, too, for runs to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cursor {
+    at: usize,
+    first: usize,
+}
+
+impl Cursor {
+    /// The first run of a value.
+    pub fn start() -> Self {
+        Self {
+            at: HEADER_LEN,
+            first: 0,
+        }
+    }
+}
+
 /// Calls `visit` with the first register, the length and the value of each run. The opcodes must
 /// cover all registers exactly.
 pub(super) fn for_each_run(
@@ -101,24 +119,29 @@ pub(super) fn decode(opcodes: &[u8]) -> Result<String, HllError> {
     Ok(out)
 }
 
-/// Raises one register of a sparse value (header included) to at least `count`. O(size).
+/// Raises one register of a sparse value (header included) to at least `count`, and moves the
+/// cursor to where the search for a higher register may start. O(size) from [`Cursor::start`];
+/// all registers in order, with one cursor, take O(registers + changes * size of the rest).
 pub(super) fn raise(
     value: &mut Vec<u8>,
     index: usize,
     count: u8,
     sparse_max_bytes: usize,
+    cursor: &mut Cursor,
 ) -> Result<Raised, HllError> {
     if count > VALUE_MAX {
         return Ok(Raised::NeedsDense);
     }
     // The run that holds the register, and where the one before it starts.
-    let (mut at, mut first, mut previous) = (HEADER_LEN, 0, None);
+    let Cursor { mut at, mut first } = *cursor;
+    let mut previous: Option<Cursor> = None;
     let run = loop {
         let run = Run::read(value, at).ok_or(HllError::Corrupted)?;
         if index < first + run.length {
             break run;
         }
-        previous = Some(at);
+        *cursor = previous.unwrap_or(*cursor);
+        previous = Some(Cursor { at, first });
         at += run.size;
         first += run.length;
     };
@@ -144,7 +167,7 @@ pub(super) fn raise(
         }
         value.splice(at..at + run.size, opcodes);
     }
-    join_runs(value, previous.unwrap_or(HEADER_LEN));
+    join_runs(value, previous.map_or(HEADER_LEN, |previous| previous.at));
     Ok(Raised::Changed)
 }
 

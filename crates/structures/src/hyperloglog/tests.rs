@@ -155,9 +155,15 @@ fn damage_is_told_from_other_strings() {
 #[test]
 fn a_value_beyond_the_sparse_form_makes_it_dense() {
     let mut value = empty();
-    assert_eq!(raise(&mut value, 7, 32, SPARSE_MAX_BYTES), Ok(true));
+    assert_eq!(
+        raise(&mut value, 7, 32, SPARSE_MAX_BYTES, &mut Cursor::start()),
+        Ok(true)
+    );
     assert_eq!(validate(&value), Ok(Encoding::Sparse));
-    assert_eq!(raise(&mut value, 9, 33, SPARSE_MAX_BYTES), Ok(true));
+    assert_eq!(
+        raise(&mut value, 9, 33, SPARSE_MAX_BYTES, &mut Cursor::start()),
+        Ok(true)
+    );
     assert_eq!(validate(&value), Ok(Encoding::Dense));
     let found = registers(&value).unwrap();
     assert_eq!(found.as_slice()[6..11], [0, 32, 0, 33, 0]);
@@ -178,7 +184,7 @@ proptest! {
         for (index, count) in changes.into_iter().chain(top) {
             let changed = model[index] < count;
             model[index] = count.max(model[index]);
-            prop_assert_eq!(raise(&mut value, index, count, limit), Ok(changed));
+            prop_assert_eq!(raise(&mut value, index, count, limit, &mut Cursor::start()), Ok(changed));
             if validate(&value) == Ok(Encoding::Sparse) {
                 prop_assert!(value.len() <= limit);
             }

@@ -98,12 +98,32 @@ fn encode_integer(value: i64, out: &mut Scratch) {
 /// `None` at the end byte, at an unknown encoding, and when data is cut off.
 #[inline]
 pub(super) fn decode(bytes: &[u8], at: usize) -> Option<(Element<'_>, usize)> {
-    let (element, size) = decode_front(bytes, at)?;
-    Some((element, size + back_length_size(size)))
+    // The two encodings that nearly all elements have, whose back length is one byte.
+    match *bytes.get(at)? {
+        small @ 0..STRING_6_BIT => Some((Element::Int(i64::from(small)), 2)),
+        short @ STRING_6_BIT..INTEGER_13_BIT => {
+            let len = usize::from(short & 0x3F);
+            let string = bytes.get(at + 1..at + 1 + len)?;
+            Some((Element::Str(string), len + 2))
+        }
+        _ => {
+            let (element, size) = decode_front(bytes, at)?;
+            Some((element, size + back_length_size(size)))
+        }
+    }
+}
+
+/// The size of the entry at offset `at`, as [`decode`] gives it, for passing it by.
+#[inline]
+pub(super) fn entry_size(bytes: &[u8], at: usize) -> Option<usize> {
+    match *bytes.get(at)? {
+        0..STRING_6_BIT => Some(2),
+        short @ STRING_6_BIT..INTEGER_13_BIT => Some(usize::from(short & 0x3F) + 2),
+        _ => Some(decode(bytes, at)?.1),
+    }
 }
 
 /// Like [`decode`], but the size is that of encoding and data alone.
-#[inline]
 pub(super) fn decode_front(bytes: &[u8], at: usize) -> Option<(Element<'_>, usize)> {
     let entry = bytes.get(at..)?;
     let first = *entry.first()?;

@@ -3,7 +3,7 @@
 //! Invariant: any bytes can be read without a panic. Malformed ones look like a
 //! shorter listpack.
 
-use super::encoding::{back_length_size, decode, decode_back_length};
+use super::encoding::{back_length_size, decode, decode_back_length, entry_size};
 use super::{END, Element, HEADER_BYTES, UNKNOWN_COUNT, parse_integer};
 
 /// Where an entry starts: a byte offset into one listpack. An edit before or at
@@ -173,20 +173,27 @@ impl<'a> Listpack<'a> {
     #[must_use]
     pub fn find_from(&self, from: Position, needle: &[u8], skip: usize) -> Option<Position> {
         let number = parse_integer(needle);
-        let mut entries = self.entries_from(from);
-        loop {
-            let entry = entries.next()?;
-            let found = match entry.element {
+        let end = self.end();
+        let mut at = from.0.max(HEADER_BYTES);
+        while at < end {
+            let (element, size) = decode(self.0, at)?;
+            let found = match element {
                 Element::Int(value) => number == Some(value),
-                Element::Str(bytes) => bytes == needle,
+                // Names that differ often do so in their last byte: most of the
+                // comparisons end there.
+                Element::Str(bytes) => {
+                    bytes.len() == needle.len() && bytes.last() == needle.last() && bytes == needle
+                }
             };
             if found {
-                return Some(entry.position);
+                return (at + size <= end).then_some(Position(at));
             }
+            at += size;
             for _ in 0..skip {
-                entries.next()?;
+                at += entry_size(self.0, at)?;
             }
         }
+        None
     }
 
     /// The field-value pairs, in order.
@@ -248,6 +255,20 @@ impl<'a> Iterator for Entries<'a> {
                 None
             }
         }
+    }
+
+    fn nth(&mut self, skipped: usize) -> Option<Entry<'a>> {
+        for _ in 0..skipped {
+            if self.front >= self.back {
+                return None;
+            }
+            // Past the end if malformed: `next` finds nothing there.
+            self.front = match entry_size(self.bytes, self.front) {
+                Some(size) => self.front + size,
+                None => self.back,
+            };
+        }
+        self.next()
     }
 }
 

@@ -1,14 +1,14 @@
 //! Doubles as text: what Redis takes for a score and how it prints one.
 //!
 //! Reading follows C's `strtod` with the checks of Redis's `string2d` around it. Printing comes in
-//! two forms: [`format_f64`], the shortest text that reads back to the same double, laid out as
-//! Redis 7.2 lays it out; and [`format_f64_17g`], C's `%.17g`, which Redis 7.0 used throughout.
+//! two forms: [`format_f64`], a short text that reads back to the same double, as in Redis 7.2; and [`format_f64_17g`], C's `%.17g`, which Redis 7.0 used throughout.
 //!
 //! Invariant: either printed form of a number that is not NaN, read by [`parse_f64`], gives that
 //! number back, bit for bit.
 
 use super::hexadecimal;
 use super::rounding::shift_right_round;
+use super::shortest::{self, Decimal};
 
 /// Reads a double as Redis's `string2d` does.
 ///
@@ -118,8 +118,7 @@ impl F64Text {
 }
 
 /// Prints a double as Redis 7.2 does (`d2string`): `inf`, `-inf`, `nan`, `-0`; integers up to
-/// 2^62 in full; anything else as its shortest digits, in positional or exponent form by
-/// the rules of the fpconv library.
+/// 2^62 in full; anything else as [`format_f64_fpconv`] does.
 pub fn format_f64(value: f64) -> F64Text {
     /// Redis leaves a margin of one bit in its test for "is a 64-bit integer".
     const INTEGER_LIMIT: f64 = (i64::MAX / 2) as f64;
@@ -127,21 +126,30 @@ pub fn format_f64(value: f64) -> F64Text {
     let mut text = F64Text::empty();
     if value.is_nan() {
         text.push(b"nan");
-    } else if value == 0.0 {
-        text.push(if value.is_sign_negative() {
-            b"-0"
-        } else {
-            b"0"
-        });
-    } else if value.is_infinite() {
-        text.push(if value < 0.0 { b"-inf" } else { b"inf" });
-    } else if value.abs() <= INTEGER_LIMIT && value == value.trunc() {
+    } else if value != 0.0 && value.abs() <= INTEGER_LIMIT && value == value.trunc() {
         text.push(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
-        if value < 0.0 {
-            text.push(b"-");
-        }
-        push_shortest(&mut text, value.abs());
+        text = format_f64_fpconv(value);
+    }
+    text
+}
+
+/// Prints a double as the fpconv library does: its short digits (see Grisu2), in positional form
+/// while that is short, in exponent form otherwise. Redis 7.2 computes `DEBUG DIGEST` of scores
+/// from this form; replies have large integers in full, see [`format_f64`].
+pub fn format_f64_fpconv(value: f64) -> F64Text {
+    let mut text = F64Text::empty();
+    if value.is_sign_negative() {
+        text.push(b"-");
+    }
+    if value == 0.0 {
+        text.push(b"0");
+    } else if value.is_nan() {
+        text.push(b"nan");
+    } else if value.is_infinite() {
+        text.push(b"inf");
+    } else {
+        push_layout(&mut text, &shortest::decimal(value.abs()));
     }
     text
 }
@@ -151,14 +159,10 @@ pub fn push_f64(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(format_f64(value).as_bytes());
 }
 
-/// Lays out `digits * 10^power` of a positive number.
-fn push_shortest(text: &mut F64Text, value: f64) {
-    let Decimal {
-        digits,
-        count,
-        power,
-    } = Decimal::shortest(value);
-    let digits = &digits[..count];
+/// Lays out `digits * 10^power`.
+fn push_layout(text: &mut F64Text, decimal: &Decimal) {
+    let (digits, power) = (decimal.digits(), decimal.power);
+    let count = digits.len();
     let leading_power = power + count as i32 - 1;
     if (0..8).contains(&power) {
         text.push(digits);
@@ -183,52 +187,6 @@ fn push_shortest(text: &mut F64Text, value: f64) {
         text.push(if leading_power < 0 { b"e-" } else { b"e+" });
         let exponent = leading_power.unsigned_abs();
         text.push(itoa::Buffer::new().format(exponent).as_bytes());
-    }
-}
-
-/// The shortest decimal that reads back to a double: `digits * 10^power`, no zero at either end.
-struct Decimal {
-    digits: [u8; 17],
-    count: usize,
-    power: i32,
-}
-
-impl Decimal {
-    /// Takes the digits out of the shortest-printing library's own layout.
-    fn shortest(value: f64) -> Self {
-        let mut buffer = zmij::Buffer::new();
-        let printed = buffer.format_finite(value).as_bytes();
-        let mut decimal = Self {
-            digits: [0; 17],
-            count: 0,
-            power: 0,
-        };
-        // Zeros are held back until a digit follows them, so that none is kept at the end.
-        let (mut zeros, mut fraction_digits, mut point, mut exponent) = (0, 0, false, 0);
-        for (position, &byte) in printed.iter().enumerate() {
-            match byte {
-                b'.' => point = true,
-                b'e' => {
-                    exponent = hexadecimal::decimal_exponent(&printed[position + 1..])
-                        .map_or(0, |exponent| exponent as i32);
-                    break;
-                }
-                b'0' => {
-                    fraction_digits += i32::from(point);
-                    zeros += usize::from(decimal.count > 0);
-                }
-                digit => {
-                    fraction_digits += i32::from(point);
-                    decimal.digits[decimal.count..decimal.count + zeros].fill(b'0');
-                    decimal.count += zeros;
-                    decimal.digits[decimal.count] = digit;
-                    decimal.count += 1;
-                    zeros = 0;
-                }
-            }
-        }
-        decimal.power = exponent - fraction_digits + zeros as i32;
-        decimal
     }
 }
 
@@ -418,6 +376,21 @@ mod tests {
             (f64::NAN, "nan"),
         ] {
             assert_eq!(shortest(value), expected);
+        }
+    }
+
+    #[test]
+    fn the_fpconv_form_knows_no_integers() {
+        for (value, expected) in [
+            (1e7, "10000000"),
+            (1e8, "1e+8"),
+            (123456789.0, "123456789"),
+            (-3.0, "-3"),
+            (-0.0, "-0"),
+            (f64::NEG_INFINITY, "-inf"),
+            (0.25, "0.25"),
+        ] {
+            assert_eq!(format_f64_fpconv(value).as_bytes(), expected.as_bytes());
         }
     }
 

@@ -17,7 +17,8 @@ pub mod float;
 mod hexadecimal;
 pub mod integer;
 mod rounding;
+mod shortest;
 
 pub use extended::Extended;
-pub use float::{F64Text, format_f64, format_f64_17g, parse_f64, push_f64};
+pub use float::{F64Text, format_f64, format_f64_17g, format_f64_fpconv, parse_f64, push_f64};
 pub use integer::{I64Text, format_i64, parse_i64, parse_u64, parse_u64_lenient, push_i64};

@@ -1,0 +1,122 @@
+//! The experiments, one file per family. Each says how servers are started and filled,
+//! what is measured, and which budget applies; none knows how rounds or reports work.
+
+mod collections;
+mod connections;
+mod memory;
+mod persistence;
+mod programs;
+mod pubsub;
+mod stalls;
+mod strings;
+mod tool;
+
+use std::time::Duration;
+
+use crate::compare::Experiment;
+use crate::lab::{Failure, Lab, Readings, undisturbed};
+use crate::measure;
+use crate::process::Server;
+use crate::report::{Budget, Metric, metric};
+
+/// All experiments, in the order of the report.
+pub fn all() -> Vec<Experiment> {
+    let families = [
+        strings::experiments(),
+        tool::experiments(),
+        connections::experiments(),
+        memory::experiments(),
+        collections::experiments(),
+        stalls::experiments(),
+        programs::experiments(),
+        pubsub::experiments(),
+        persistence::experiments(),
+    ];
+    families.into_iter().flatten().collect()
+}
+
+/// The metrics of a driven load: CPU per operation and throughput with these budgets,
+/// latencies without.
+fn driven(cpu: Option<Budget>, rate: Option<Budget>) -> Vec<Metric> {
+    vec![
+        Metric {
+            budget: cpu,
+            ..metric("cpu_us", "server CPU per operation", "µs")
+        },
+        Metric {
+            budget: rate,
+            ..metric("rate", "throughput", "op/s")
+        },
+        metric("p50_us", "p50", "µs"),
+        metric("p99_us", "p99", "µs"),
+        metric("p999_us", "p99.9", "µs"),
+    ]
+}
+
+/// Probes `server` with GETs of small keys while `disturbance` happens and `linger` longer,
+/// so that what a command leaves behind for later is seen as well. The readings are those
+/// of [`stalled`].
+fn probed(
+    lab: &Lab,
+    server: &mut Server,
+    linger: Duration,
+    disturbance: impl FnOnce(&mut Server) -> Result<(), Failure>,
+) -> Result<Readings, Failure> {
+    let before = measure::cpu(server.process())?;
+    let running = lab.prober(server, "GET key:{k:12}")?.start()?;
+    std::thread::sleep(Duration::from_millis(200));
+    let outcome = disturbance(server);
+    std::thread::sleep(linger);
+    let observed = running.finish()?;
+    outcome?;
+    let observed = undisturbed(observed)?;
+    let starved = measure::cpu(server.process())?.starved_since(&before);
+    Ok(vec![
+        ("max_ms", observed.from_sent.max_us() / 1e3),
+        ("p999_ms", observed.from_due.quantile_us(0.999) / 1e3),
+        ("lateness_ms", observed.lateness.max_us() / 1e3),
+        ("starved_ms", starved.as_secs_f64() * 1e3),
+    ])
+}
+
+/// The metrics of [`probed`]. The longest wait counts from the sending: the generator's own
+/// lateness, shown beside it, is not the server's doing. Requests are sent when due
+/// whatever the server does, so a stall is still seen whole. Nor is it the server's doing
+/// when the machine gives it no core: how long that was in all is shown, too.
+fn stalled(budget: Budget) -> Vec<Metric> {
+    vec![
+        metric("max_ms", "longest wait of others", "ms").within(budget),
+        metric("p999_ms", "p99.9 of others, from when due", "ms"),
+        metric("lateness_ms", "(latest sending by the generator)", "ms"),
+        metric(
+            "starved_ms",
+            "(server was ready, but had no core; in all)",
+            "ms",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_every_experiment_reads_something() {
+        let experiments = all();
+        let names: HashSet<&str> = experiments
+            .iter()
+            .map(|experiment| experiment.name)
+            .collect();
+        assert_eq!(names.len(), experiments.len());
+        for experiment in &experiments {
+            assert!(
+                !experiment.metrics.is_empty() && experiment.rounds > 0,
+                "{}",
+                experiment.name
+            );
+            let keys: HashSet<&str> = experiment.metrics.iter().map(|metric| metric.key).collect();
+            assert_eq!(keys.len(), experiment.metrics.len(), "{}", experiment.name);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The steady-rate generator: an open loop. Requests are due at fixed moments and are sent
+//! when due, whatever the server does meanwhile, and a latency counts from the moment the
+//! request was due. So a stall of the server is seen by every request that it delays, not
+//! by one per connection ("coordinated omission").
+//!
+//! A generator that itself wakes up late (a busy machine) would blame the server; so
+//! latencies from the actual sending are kept as well, and the lateness itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::affinity;
+use crate::connection::{Connection, Received};
+use crate::draw::{Draw, KeyPicker};
+use crate::generator::{GeneratorError, Load};
+use crate::histogram::Latencies;
+
+/// How long replies are awaited after the last request.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// A load at a steady rate. Of the load, `threads` and `pipeline` do not apply.
+#[derive(Clone, Debug)]
+pub struct Steady {
+    /// What is sent, over how many connections (in turn).
+    pub load: Load,
+    /// Requests per second over all connections.
+    pub rate: f64,
+}
+
+/// What a steady load saw.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Requests answered.
+    pub operations: u64,
+    /// Error replies.
+    pub errors: u64,
+    /// The text of one of them.
+    pub first_error: Option<String>,
+    /// From the moment a request was due to its reply.
+    pub from_due: Latencies,
+    /// From the moment a request was sent to its reply.
+    pub from_sent: Latencies,
+    /// From the moment a request was due to its sending: the generator's own delay.
+    pub lateness: Latencies,
+}
+
+struct InFlight {
+    due: Instant,
+    sent: Instant,
+    replies: u32,
+}
+
+/// A steady load running on a thread of its own.
+pub struct Running {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Observed, GeneratorError>>,
+}
+
+impl Running {
+    /// Ends the load, awaits the replies still owed, and returns what was seen.
+    ///
+    /// # Errors
+    /// When a connection failed, or replies stayed out for a minute.
+    pub fn finish(self) -> Result<Observed, GeneratorError> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Steady {
+    /// Opens the connections and starts sending on a thread of its own.
+    ///
+    /// # Errors
+    /// When the server does not accept a connection.
+    pub fn start(self) -> Result<Running, GeneratorError> {
+        let connections = self.connect()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked_to_stop = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            if let Some(cores) = &self.load.cores {
+                affinity::pin_this_thread(cores)?;
+            }
+            self.send_until(connections, |_| asked_to_stop.load(Ordering::Relaxed))
+        });
+        Ok(Running { stop, thread })
+    }
+
+    /// Sends for `time` on the calling thread.
+    ///
+    /// # Errors
+    /// When a connection fails, or replies stay out for a minute.
+    pub fn run(&self, time: Duration) -> Result<Observed, GeneratorError> {
+        let connections = self.connect()?;
+        let end = Instant::now() + time;
+        self.send_until(connections, |now| now >= end)
+    }
+
+    fn connect(&self) -> Result<Vec<Connection>, GeneratorError> {
+        (0..self.load.connections.max(1))
+            .map(|_| Ok(Connection::open(self.load.address)?))
+            .collect()
+    }
+
+    fn send_until(
+        &self,
+        mut connections: Vec<Connection>,
+        over: impl Fn(Instant) -> bool,
+    ) -> Result<Observed, GeneratorError> {
+        let load = &self.load;
+        let keys = KeyPicker::new(load.distribution, load.keyspace);
+        let mut draw = Draw::new(load.seed, keys, load.members, 0);
+        let interval = Duration::from_secs_f64(1.0 / self.rate.clamp(0.001, 1e7));
+        let mut in_flight: Vec<VecDeque<InFlight>> =
+            connections.iter().map(|_| VecDeque::new()).collect();
+        let mut observed = Observed::default();
+        let mut buffer = vec![0; 64 * 1024];
+        let mut turn = 0;
+        let mut due = Instant::now();
+        let mut ended: Option<Instant> = None;
+        loop {
+            let now = Instant::now();
+            if ended.is_none() && over(now) {
+                ended = Some(now);
+            }
+            while ended.is_none() && due <= now {
+                let index = turn % connections.len();
+                turn += 1;
+                let replies = load.mix.write(connections[index].output(), &mut draw);
+                in_flight[index].push_back(InFlight {
+                    due,
+                    sent: now,
+                    replies,
+                });
+                observed.lateness.record(now - due);
+                due += interval;
+            }
+            for connection in &mut connections {
+                connection.waits_for_room = !connection.flush()?;
+            }
+            if let Some(ended) = ended {
+                if in_flight.iter().all(VecDeque::is_empty) {
+                    break;
+                }
+                if now > ended + DRAIN {
+                    return Err(GeneratorError::Silent);
+                }
+            }
+            let wait = match ended {
+                Some(_) => Duration::from_millis(20),
+                None => due
+                    .saturating_duration_since(Instant::now())
+                    .min(Duration::from_millis(20)),
+            };
+            for index in readable(&connections, wait)? {
+                let connection = &mut connections[index];
+                let replies = match connection.receive(&mut buffer)? {
+                    Received::Replies(replies) => replies,
+                    Received::Closed => {
+                        let first_error = connection.skipper.first_error().map(str::to_owned);
+                        return Err(GeneratorError::Closed { first_error });
+                    }
+                };
+                settle(&mut in_flight[index], replies, &mut observed);
+            }
+        }
+        for connection in &connections {
+            observed.errors += connection.skipper.errors();
+            if observed.first_error.is_none() {
+                observed.first_error = connection.skipper.first_error().map(str::to_owned);
+            }
+        }
+        Ok(observed)
+    }
+}
+
+/// Waits until a connection can be read, or one that waits for room can be written, and
+/// returns the readable ones. `poll`, not `epoll_wait`: its timeout has nanoseconds.
+fn readable(connections: &[Connection], wait: Duration) -> Result<Vec<usize>, GeneratorError> {
+    let mut descriptors: Vec<PollFd<'_>> = connections
+        .iter()
+        .map(|connection| {
+            let room = if connection.waits_for_room {
+                PollFlags::OUT
+            } else {
+                PollFlags::empty()
+            };
+            PollFd::new(connection, PollFlags::IN | room)
+        })
+        .collect();
+    let timeout = Timespec {
+        tv_sec: wait.as_secs() as i64,
+        tv_nsec: i64::from(wait.subsec_nanos()),
+    };
+    match poll(&mut descriptors, Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let wanted = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
+    let ready = descriptors
+        .iter()
+        .enumerate()
+        .filter(|(_, d)| d.revents().intersects(wanted));
+    Ok(ready.map(|(index, _)| index).collect())
+}
+
+/// Books `replies` on the oldest requests in flight.
+fn settle(in_flight: &mut VecDeque<InFlight>, replies: u64, observed: &mut Observed) {
+    let now = Instant::now();
+    for _ in 0..replies {
+        let Some(oldest) = in_flight.front_mut() else {
+            return;
+        };
+        oldest.replies -= 1;
+        if oldest.replies == 0 {
+            observed.operations += 1;
+            observed.from_due.record(now - oldest.due);
+            observed.from_sent.record(now - oldest.sent);
+            in_flight.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::echo;
+    use crate::template::Mix;
+
+    #[test]
+    fn every_request_is_observed_once() {
+        let mix = Mix::of("GET key:{k:12} ; PING").unwrap();
+        let mut load = Load::new(echo::spawn().unwrap(), mix);
+        load.connections = 3;
+        let steady = Steady {
+            load,
+            rate: 20_000.0,
+        };
+        let observed = steady.run(Duration::from_millis(30)).unwrap();
+        assert!(observed.operations > 0);
+        assert_eq!(observed.from_due.count(), observed.operations);
+        assert_eq!(observed.from_sent.count(), observed.operations);
+        assert_eq!(observed.lateness.count(), observed.operations);
+    }
+
+    #[test]
+    fn finish_ends_it() {
+        let load = Load::new(echo::spawn().unwrap(), Mix::of("PING").unwrap());
+        let running = Steady { load, rate: 1000.0 }.start().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(running.finish().unwrap().operations > 0);
+    }
+}
