@@ -94,6 +94,13 @@ impl Reply {
         self.inserts.is_empty()
     }
 
+    /// Whether a reply among them is made in slices.
+    pub fn has_source(&self) -> bool {
+        self.inserts
+            .iter()
+            .any(|(_, insert)| matches!(insert, Insert::Source(_)))
+    }
+
     /// How many error replies were written.
     pub fn errors(&self) -> u32 {
         self.errors

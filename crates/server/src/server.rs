@@ -11,7 +11,7 @@ use ochre_store::Store;
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use crate::clients::Clients;
+use crate::clients::{Client, Clients};
 use crate::commands;
 use crate::commands::table::CommandTable;
 use crate::config::Config;
@@ -127,7 +127,7 @@ impl Server {
             .collect::<Result<_, _>>()?;
         let bound = listener::bind(&config)?;
         let (store, freeing) = Store::start(
-            config.threads.stripes.count(),
+            config.threads.stripes.count() as usize,
             config.process.databases.min(ochre_store::DATABASES_MAX as u32) as usize,
         )
         .map_err(StartError::Thread)?;
@@ -221,6 +221,24 @@ impl Server {
     /// Changes since the last save (`rdb_changes_since_last_save`).
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a client sent more than it may have pending.
+    pub fn query_limit_exceeded(&self, client: &Client) {
+        self.stats.counters.query_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+        self.log.warning(&format!(
+            "Closing client that reached max query buffer length: {}",
+            client.describe(crate::clock::now_ms(), &self.commands)
+        ));
+    }
+
+    /// Notes that a client left more replies unread than it may.
+    pub fn output_limit_exceeded(&self, client: &Client) {
+        self.stats.counters.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+        self.log.warning(&format!(
+            "Client {} closed for overcoming of output buffer limits.",
+            client.describe(crate::clock::now_ms(), &self.commands)
+        ));
     }
 
     /// Asks the server to end; whoever waits in [`Running::wait`] carries it out.

@@ -164,6 +164,12 @@ impl<T> Stripes<T> {
         self.exclusive_or(&mut || false).expect("never gives up")
     }
 
+    /// Prefetches the lock and the head of a stripe.
+    #[inline]
+    pub fn prefetch(&self, index: u32) {
+        ochre_structures::table::prefetch_line(&self.stripes[index as usize]);
+    }
+
     #[inline]
     fn try_stripe(&self, index: u32) -> Option<MutexGuard<'_, T>> {
         try_lock(&self.stripes[index as usize].0)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::spec::{Begin, Command, Find, Flags, KeyFlags, Run};
+use super::spec::{Begin, Command, Find, Flags, KeyFlags};
 
 /// A command as it is looked up: its declaration and what is derived from it once.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct Known {
     pub full_name: String,
     pub flags: Flags,
     pub plan: KeyPlan,
+    is_protected: bool,
     /// Ids of the subcommands.
     pub subcommands: Vec<u16>,
 }
@@ -73,6 +74,7 @@ impl CommandTable {
             full_name: full_name.clone(),
             flags: command.all_flags(),
             plan,
+            is_protected: full_name.starts_with("debug") || full_name.starts_with("module"),
             subcommands: Vec::new(),
         });
         let subcommands: Vec<u16> = command
@@ -213,9 +215,9 @@ impl Known {
         Some(keys)
     }
 
-    /// The name to quote in errors.
-    pub fn is_session(&self) -> bool {
-        matches!(self.command.run, Run::Session(_))
+    /// Whether the configuration must allow it (DEBUG, MODULE).
+    pub fn is_protected(&self) -> bool {
+        self.is_protected
     }
 }
 

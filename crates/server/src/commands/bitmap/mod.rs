@@ -1,0 +1,5 @@
+//! The bitmap commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

@@ -1,0 +1,7 @@
+//! Commands about the connection itself.
+
+mod ping;
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[&ping::ECHO, &ping::PING];

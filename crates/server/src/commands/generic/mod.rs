@@ -1,0 +1,5 @@
+//! The generic commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

@@ -1,0 +1,5 @@
+//! The geo commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

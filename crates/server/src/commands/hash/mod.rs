@@ -1,0 +1,5 @@
+//! The hash commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

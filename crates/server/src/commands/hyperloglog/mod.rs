@@ -1,0 +1,5 @@
+//! The hyperloglog commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

@@ -1,0 +1,5 @@
+//! The list commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

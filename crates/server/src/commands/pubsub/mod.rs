@@ -1,0 +1,5 @@
+//! The pubsub commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

@@ -1,0 +1,5 @@
+//! The scripting commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

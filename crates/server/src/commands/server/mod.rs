@@ -1,0 +1,5 @@
+//! The server commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

@@ -1,0 +1,5 @@
+//! The set commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

@@ -1,0 +1,5 @@
+//! The sorted_set commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

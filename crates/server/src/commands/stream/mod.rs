@@ -1,0 +1,5 @@
+//! The stream commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

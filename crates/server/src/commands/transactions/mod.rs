@@ -1,0 +1,5 @@
+//! The transactions commands.
+
+use super::spec::Command;
+
+pub const COMMANDS: &[&Command] = &[];

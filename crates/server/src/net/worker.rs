@@ -1,0 +1,363 @@
+//! A worker: one thread, one reactor, its connections.
+//!
+//! A tick: the reactor waits and reports what happened; bytes become commands, which run
+//! here and now, under the locks of their keys; replies are handed to the reactor, which
+//! sends them at the end of the tick; figures are merged.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ochre_resp::{Protocol, Reply};
+
+use super::connection::{Connection, Stall};
+use super::input::{self, Engine, Reader};
+use super::mail::{Mail, Mailbox, NewConnection};
+use super::output;
+use super::reactor::{Chunk, Close, Ended, Fill, Handler, Reactor, Token};
+use crate::clients::NewClient;
+use crate::config::values::ClientClass;
+use crate::execute::Local;
+use crate::live::Live;
+use crate::pause::Paused;
+use crate::server::Server;
+use crate::session::Session;
+
+/// How often a worker looks after its connections while something needs it (timeouts,
+/// soft limits of output buffers, a pause).
+const CARE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A worker. Made and run on its own thread.
+pub struct Worker {
+    reactor: Reactor,
+    desk: Desk,
+}
+
+/// What a worker has besides its reactor.
+struct Desk {
+    server: Arc<Server>,
+    index: usize,
+    mailbox: Arc<Mailbox>,
+    live: Arc<Live>,
+    generation: u64,
+    local: Local,
+    reader: Reader,
+    connections: Vec<Slot>,
+    free: Vec<u32>,
+    stop: bool,
+    cared_at_ms: i64,
+}
+
+/// A place in the table of connections; generations tell successive tenants apart.
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    connection: Option<Box<Connection>>,
+}
+
+impl Worker {
+    pub fn new(server: Arc<Server>, index: usize, reactor: Reactor) -> Self {
+        let desk = Desk {
+            mailbox: server.mailboxes[index].mailbox.clone(),
+            live: server.live(),
+            generation: server.generation(),
+            local: Local::new(server.commands.len()),
+            reader: Reader::default(),
+            connections: Vec::new(),
+            free: Vec::new(),
+            stop: false,
+            cared_at_ms: 0,
+            server,
+            index,
+        };
+        Self { reactor, desk }
+    }
+
+    /// Serves until told to stop.
+    pub fn run(mut self) {
+        while !self.desk.stop {
+            let timeout = self.desk.needs_care().then_some(CARE_INTERVAL);
+            if let Err(error) = self.reactor.wait(timeout, &mut self.desk) {
+                let text = format!("Worker {} cannot wait for events: {error}", self.desk.index);
+                self.desk.server.log.warning(&text);
+                break;
+            }
+            self.desk.local.stats.merge_into(&self.desk.server.stats);
+            self.desk.care(&mut self.reactor);
+        }
+        // What was answered still leaves: one more tick without waiting.
+        let _ = self.reactor.wait(Some(Duration::ZERO), &mut self.desk);
+    }
+}
+
+impl Desk {
+    fn take(&mut self, token: Token) -> Option<Box<Connection>> {
+        let slot = self.connections.get_mut(token.slot() as usize)?;
+        (slot.generation == token.generation())
+            .then(|| slot.connection.take())
+            .flatten()
+    }
+
+    fn put_back(&mut self, connection: Box<Connection>) {
+        let slot = &mut self.connections[connection.token.slot() as usize];
+        slot.connection = Some(connection);
+    }
+
+    fn open(&mut self, reactor: &mut Reactor, new: NewConnection) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(Slot::default());
+            self.connections.len() as u32 - 1
+        });
+        let token = Token(slot, self.connections[slot as usize].generation);
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&new.socket);
+        if let Err(error) = reactor.register(token, new.socket) {
+            let text = format!("Error registering fd event for the new client: {error}");
+            self.server.log.warning(&text);
+            self.free.push(slot);
+            self.server.mailboxes[self.index]
+                .connections
+                .fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let client = self.server.clients.add(
+            NewClient {
+                address: new.address,
+                local_address: new.local_address,
+                fd,
+                is_unix: new.is_unix,
+                worker: self.index,
+                token,
+                mailbox: self.mailbox.clone(),
+            },
+            crate::clock::now_ms(),
+        );
+        let authenticated = self.live.config.security.password.is_empty();
+        let session = Session::new(client, authenticated);
+        self.connections[slot as usize].connection =
+            Some(Box::new(Connection::new(token, session)));
+    }
+
+    /// Forgets a connection that was taken out of the table.
+    fn close(&mut self, reactor: &mut Reactor, connection: Box<Connection>, how: Close) {
+        reactor.close(connection.token, how);
+        let slot = &mut self.connections[connection.token.slot() as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(connection.token.slot());
+        self.server.clients.remove(connection.session.id());
+        self.server.mailboxes[self.index]
+            .connections
+            .fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Runs `work` on a connection with a buffer for replies, then delivers those and
+    /// does what has become due.
+    fn with(
+        &mut self,
+        reactor: &mut Reactor,
+        token: Token,
+        work: impl FnOnce(&mut Reader, &mut Engine<'_>, &mut Connection, &mut Reply),
+    ) {
+        let Some(mut connection) = self.take(token) else {
+            return;
+        };
+        self.local.now_ms = crate::clock::now_ms();
+        let mut out = Reply::with_buffer(reactor.recycled(), connection.session.protocol);
+        let mut engine = Engine {
+            server: &self.server,
+            live: &mut self.live,
+            generation: &mut self.generation,
+            local: &mut self.local,
+        };
+        work(&mut self.reader, &mut engine, &mut connection, &mut out);
+        self.deliver(reactor, connection, out);
+    }
+
+    /// Hands replies to the reactor, draws what must be drawn, closes what must close.
+    fn deliver(&mut self, reactor: &mut Reactor, mut connection: Box<Connection>, out: Reply) {
+        let token = connection.token;
+        let protocol = connection.session.protocol;
+        let had_output = !out.is_empty();
+        output::deliver(reactor, token, protocol, out.into_parts(), &mut connection.drawing);
+        if connection.session.close && connection.drawing.is_none() {
+            return self.close(reactor, connection, Close::AfterFlush);
+        }
+        if connection.session.client.killed.load(Ordering::Acquire) {
+            return self.close(reactor, connection, Close::AfterFlush);
+        }
+        if had_output && self.exceeds_output_limit(reactor, &mut connection) {
+            return self.close(reactor, connection, Close::Now);
+        }
+        self.put_back(connection);
+    }
+
+    /// Whether a client leaves more output unread than it may.
+    fn exceeds_output_limit(&self, reactor: &Reactor, connection: &mut Connection) -> bool {
+        let queued = reactor.queued_bytes(connection.token) as u64;
+        let client = &connection.session.client;
+        client.output_bytes.store(queued, Ordering::Relaxed);
+        let class = ClientClass::Normal;
+        let limit = self.live.config.clients.output_buffer_limits.of(class);
+        let hard = limit.hard_bytes > 0 && queued >= limit.hard_bytes;
+        let soft = if limit.soft_bytes > 0 && queued >= limit.soft_bytes {
+            let since = *connection
+                .over_limit_since_ms
+                .get_or_insert(self.local.now_ms);
+            (self.local.now_ms - since) / 1000 >= limit.soft_seconds as i64
+        } else {
+            connection.over_limit_since_ms = None;
+            false
+        };
+        if hard || soft {
+            self.server.output_limit_exceeded(client);
+        }
+        hard || soft
+    }
+
+    /// Runs the input that had to wait.
+    fn unstall(&mut self, reactor: &mut Reactor, token: Token) {
+        self.with(reactor, token, |reader, engine, connection, out| {
+            if connection.stalled == Some(Stall::Closing) {
+                return;
+            }
+            connection.stalled = None;
+            let stash = std::mem::take(&mut connection.stash);
+            reader.read(engine, connection, &stash, out);
+        });
+    }
+
+    /// Whether some connection needs to be looked after without an event of its own.
+    fn needs_care(&self) -> bool {
+        self.live.config.clients.idle_timeout_seconds > 0
+            || self.server.pause.state(crate::clock::now_ms()) != Paused::Nothing
+            || self.has_stalled()
+    }
+
+    fn has_stalled(&self) -> bool {
+        false
+    }
+
+    /// Closes connections idle for too long, now and then.
+    fn care(&mut self, reactor: &mut Reactor) {
+        let timeout_s = i64::from(self.live.config.clients.idle_timeout_seconds);
+        if timeout_s == 0 {
+            return;
+        }
+        let now_ms = crate::clock::now_ms();
+        if now_ms - self.cared_at_ms < CARE_INTERVAL.as_millis() as i64 {
+            return;
+        }
+        self.cared_at_ms = now_ms;
+        let idle: Vec<Token> = self
+            .connections
+            .iter()
+            .filter_map(|slot| slot.connection.as_ref())
+            .filter(|connection| {
+                let used = connection.session.client.last_used_ms.load(Ordering::Relaxed);
+                connection.stalled != Some(Stall::Blocked) && now_ms - used > timeout_s * 1000
+            })
+            .map(|connection| connection.token)
+            .collect();
+        for token in idle {
+            if let Some(connection) = self.take(token) {
+                self.server.log.verbose("Closing idle client");
+                self.close(reactor, connection, Close::Now);
+            }
+        }
+    }
+}
+
+impl Handler for Desk {
+    fn received(&mut self, reactor: &mut Reactor, token: Token, bytes: &[u8]) {
+        crate::stats::add(&self.server.stats.counters.input_bytes, bytes.len() as u64);
+        self.with(reactor, token, |reader, engine, connection, out| {
+            reader.read(engine, connection, bytes, out);
+            let limit = engine.live.config.clients.query_buffer_limit_bytes;
+            if connection.stash.len() as u64 > limit {
+                connection.session.close = true;
+                engine.server.query_limit_exceeded(&connection.session.client);
+            }
+        });
+    }
+
+    fn ended(&mut self, reactor: &mut Reactor, token: Token, _why: Ended) {
+        if let Some(connection) = self.take(token) {
+            // Output of a half-closed connection may still find its reader.
+            self.close(reactor, connection, Close::AfterFlush);
+        }
+    }
+
+    fn drained(&mut self, reactor: &mut Reactor, token: Token) {
+        let Some(slot) = self.connections.get_mut(token.slot() as usize) else {
+            return;
+        };
+        if slot.generation != token.generation() {
+            return;
+        }
+        let Some(connection) = slot.connection.as_mut() else {
+            return;
+        };
+        if connection.over_limit_since_ms.is_some() {
+            connection.over_limit_since_ms = None;
+        }
+        let Some(drawing) = connection.drawing.as_mut() else {
+            return;
+        };
+        if output::draw(reactor, token, drawing) {
+            return;
+        }
+        connection.drawing = None;
+        if connection.session.close {
+            if let Some(connection) = self.take(token) {
+                self.close(reactor, connection, Close::AfterFlush);
+            }
+        } else if connection.stalled == Some(Stall::Drawing) {
+            self.unstall(reactor, token);
+        }
+    }
+
+    fn woken(&mut self, reactor: &mut Reactor) {
+        while let Some(mail) = self.mailbox.take() {
+            match mail {
+                Mail::Connection(new) => self.open(reactor, new),
+                Mail::Close(token) => {
+                    if let Some(connection) = self.take(token) {
+                        self.close(reactor, connection, Close::AfterFlush);
+                    }
+                }
+                Mail::Message { to, bytes } => {
+                    if let Some(mut connection) = self.take(to) {
+                        let chunk = Chunk::Shared(bytes);
+                        output::put(reactor, to, chunk, &mut connection.drawing);
+                        self.deliver(reactor, connection, Reply::new(Protocol::Resp2));
+                    }
+                }
+                Mail::Served { .. } | Mail::Retry { .. } | Mail::Unblock { .. } => {}
+                Mail::PauseChanged => {}
+                Mail::ConfigChanged => {
+                    self.generation = self.server.generation();
+                    self.live = self.server.live();
+                }
+                Mail::Stop => self.stop = true,
+            }
+        }
+    }
+
+    fn fill(&mut self, token: Token) -> Option<Fill<'_>> {
+        let slot = self.connections.get_mut(token.slot() as usize)?;
+        if slot.generation != token.generation() {
+            return None;
+        }
+        let connection = slot.connection.as_mut()?;
+        if connection.stalled.is_some() {
+            return None;
+        }
+        input::fill(connection).map(|(buffer, want)| Fill { buffer, want })
+    }
+
+    fn filled(&mut self, reactor: &mut Reactor, token: Token, added: usize) {
+        crate::stats::add(&self.server.stats.counters.input_bytes, added as u64);
+        self.with(reactor, token, |reader, engine, connection, out| {
+            reader.filled(engine, connection, out);
+        });
+    }
+}
