@@ -9,9 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ochre_server::config::change::{Phase, ProtectedConfigs, Rights, set};
-use ochre_server::config::command_line::Sources;
+use ochre_server::config::command_line::{Invocation, Sources, parse};
 use ochre_server::config::load::load;
 use ochre_server::config::query::get;
+use ochre_server::config::rewrite::rewrite;
 use ochre_server::config::{Config, Effect, directives};
 
 /// Defaults that differ on purpose, or because the test starts the real server so.
@@ -60,19 +61,26 @@ const HIDDEN: [&str; 5] = [
 struct RealServer {
     process: Child,
     connection: redis::Connection,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl RealServer {
     /// None when redis-server is not installed.
     fn start() -> Option<RealServer> {
+        RealServer::start_with("")
+    }
+
+    /// With a configuration file of that text in the server's folder.
+    fn start_with(text: &str) -> Option<RealServer> {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("redis.conf"), text).unwrap();
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
         let process = Command::new("redis-server")
+            .arg(folder.path().join("redis.conf"))
             .args(["--port", &port.to_string(), "--dir"])
             .arg(folder.path())
             .stdout(Stdio::null())
@@ -94,7 +102,7 @@ impl RealServer {
         Some(RealServer {
             process,
             connection,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -291,4 +299,139 @@ fn wrong_lines_are_refused_as_by_redis() {
         assert_eq!(told(&error), told(&theirs), "{line}");
         assert_eq!(output.status.code(), Some(1), "{line}");
     }
+}
+
+/// Command lines that a start must refuse; each ends the real server at once.
+const WRONG_COMMAND_LINES: [&[&str]; 8] = [
+    &["--port", "0", "--hz", "aa"],
+    &["--port", "0", "--hz"],
+    &["--port", "0", "--save", "", "--hz", "aa"],
+    &["--port", "0", "--save", "--hz", "aa"],
+    &["--port", "0", "foo", "bar", "--hz", "aa"],
+    &["--port", "0", "--save", "10 1", "20 2", "--hz", "aa"],
+    &[
+        "--port",
+        "0",
+        "--hz 10",
+        "--requirepass",
+        "--foo",
+        "--hz",
+        "aa",
+    ],
+    &["--port", "0", "--proc-title-template", "--hz", "aa"],
+];
+
+#[test]
+fn wrong_command_lines_are_refused_as_by_redis() {
+    for arguments in WRONG_COMMAND_LINES {
+        let Ok(output) = Command::new("redis-server").args(arguments).output() else {
+            eprintln!(
+                "NOT COMPARED: redis-server is not installed, so command lines were not checked against it"
+            );
+            return;
+        };
+        let Invocation::Serve(sources) = parse(arguments.iter().map(Into::into)) else {
+            panic!("{arguments:?} starts no server");
+        };
+        let error = load(&sources, std::io::empty())
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        let theirs = String::from_utf8(output.stderr).unwrap();
+        let told = |text: &str| text.lines().skip(2).map(String::from).collect::<Vec<_>>();
+        assert_eq!(told(&error), told(&theirs), "{arguments:?}");
+    }
+}
+
+/// Old names, doubled lines, odd spacing, comments: what CONFIG REWRITE must tidy.
+const UNTIDY: &str = "\
+# top
+
+bind 127.0.0.1 ::1
+bind 127.0.0.1
+client-output-buffer-limit slave 1mb 1mb 1 normal 5 5 5
+oom-score-adj-values 1 2 3
+save 10 1
+save 20 2
+# mid
+
+
+
+maxmemory 100mb
+maxmemory 200mb
+slave-read-only no
+hash-max-ziplist-entries 7
+list-max-ziplist-size -3
+lua-time-limit 100
+rename-command GET \"\"
+include /dev/null
+notify-keyspace-events KEA
+masterauth \"a b\"
+unixsocketperm 700
+maxmemory-clients 5%
+shutdown-on-sigterm nosave now
+proc-title-template \"{title} x\"
+min-slaves-to-write 1
+  hz   20
+appendfsync always
+";
+
+#[test]
+fn a_rewritten_file_is_the_one_that_redis_writes() {
+    let Some(mut real) = RealServer::start_with(UNTIDY) else {
+        eprintln!(
+            "NOT COMPARED: redis-server is not installed, so CONFIG REWRITE was not checked against it"
+        );
+        return;
+    };
+    let changes = [
+        ("masterauth", ""),
+        ("save", "5 5"),
+        ("bind", "* -::*"),
+        ("tcp-keepalive", "33"),
+        ("stream-node-max-bytes", "8192"),
+        ("replica-announce-ip", "1.2.3.4"),
+    ];
+    let file = real.folder.path().join("ours.conf");
+    std::fs::write(&file, UNTIDY).unwrap();
+    let sources = Sources {
+        file: Some(file.clone()),
+        options: format!("dir {}", real.folder.path().display()).into(),
+        ..Sources::default()
+    };
+    let mut config = load(&sources, std::io::empty()).unwrap().config;
+    let rights = Rights {
+        protected: ProtectedConfigs::Refused,
+        phase: Phase::Serving,
+    };
+    for (name, value) in changes {
+        real.set(name, value).unwrap();
+        config = set(&config, &[name.as_bytes(), value.as_bytes()], rights)
+            .unwrap()
+            .config;
+    }
+    let () = redis::cmd("CONFIG")
+        .arg("REWRITE")
+        .query(&mut real.connection)
+        .unwrap();
+    rewrite(
+        Some(&file),
+        &config,
+        &["default on nopass ~* &* +@all".into()],
+    )
+    .unwrap();
+
+    let read = |name: &str| std::fs::read_to_string(real.folder.path().join(name)).unwrap();
+    let (theirs, ours) = (read("redis.conf"), read("ours.conf"));
+    let parts = |text: &str| {
+        let (kept, added) = text.split_once("# Generated by CONFIG REWRITE\n").unwrap();
+        let mut added: Vec<String> = added.lines().map(String::from).collect();
+        // The real server was told its port; and it always writes the percentiles.
+        added.retain(|line| {
+            !line.starts_with("port ") && !line.starts_with("latency-tracking-info")
+        });
+        added.sort();
+        (kept.to_string(), added)
+    };
+    assert_eq!(parts(&ours), parts(&theirs));
 }

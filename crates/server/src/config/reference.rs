@@ -114,6 +114,10 @@ fn default_lines(directive: &Directive) -> Vec<String> {
     if lines.is_empty() {
         return vec![match directive.name {
             "replicaof" => "replicaof no one".into(),
+            "bind" => format!(
+                "bind {}",
+                String::from_utf8_lossy(&directive.read(&default))
+            ),
             name => format!("{name} \"\""),
         }];
     }
