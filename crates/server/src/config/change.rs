@@ -113,7 +113,7 @@ pub fn set(current: &Config, arguments: &[&[u8]], rights: Rights) -> Result<Chan
     let mut changed: Vec<&'static Directive> = Vec::new();
     for (_, directive, _) in named {
         let known = changed.iter().any(|other| std::ptr::eq(*other, directive));
-        if !known && !directive.is_default(&config, current) {
+        if !known && !directive.same_in(&config, current) {
             changed.push(directive);
         }
     }

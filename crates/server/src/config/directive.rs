@@ -208,7 +208,7 @@ impl Directive {
             self.write_word(config, word, origin)?;
         }
         match self.effect {
-            Effect::Refused(reason) if !self.is_default(config, &Config::default()) => {
+            Effect::Refused(reason) if !self.same_in(config, &Config::default()) => {
                 Err(reason.into())
             }
             _ => Ok(()),
@@ -256,8 +256,8 @@ impl Directive {
     }
 
     /// Whether the value is the same in both.
-    pub fn is_default(&self, config: &Config, default: &Config) -> bool {
-        self.read(config) == self.read(default)
+    pub fn same_in(&self, one: &Config, other: &Config) -> bool {
+        self.read(one) == self.read(other)
     }
 
     /// The lines that CONFIG REWRITE writes for it. None means that a line of the old file that
@@ -292,7 +292,7 @@ impl Directive {
             _ => String::from_utf8_lossy(&self.read(config)).into_owned(),
         };
         let text = format!("{} {text}", self.name);
-        vec![Line::unless_default(text, self.is_default(config, default))]
+        vec![Line::unless_default(text, self.same_in(config, default))]
     }
 }
 

@@ -29,6 +29,9 @@ use super::words::split;
 /// How deep `include` may nest: a file that includes itself must end in an error.
 const MAX_INCLUDE_DEPTH: usize = 16;
 
+/// The least backlog, whatever `repl-backlog-size` says.
+const MIN_BACKLOG_BYTES: u64 = 16 << 10;
+
 /// Everything that the start-up configuration says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Startup {
@@ -146,6 +149,7 @@ impl Config {
     /// Brings values into range that Redis accepts out of range.
     pub(super) fn normalize(&mut self) {
         self.memory.hz = self.memory.hz.clamp(1, 500);
+        self.replication.backlog_bytes = self.replication.backlog_bytes.max(MIN_BACKLOG_BYTES);
     }
 }
 

@@ -27,6 +27,8 @@ pub mod directive;
 pub mod load;
 pub mod numbers;
 pub mod query;
+pub mod reference;
+pub mod rewrite;
 pub mod sections;
 pub mod values;
 pub mod words;

@@ -113,7 +113,10 @@ fn integers_hold_their_limits() {
             );
         }
         for value in [min - 1, max + 1] {
-            let word = value.to_string();
+            let word = match unit {
+                Unit::Octal => format!("{value:o}"),
+                _ => value.to_string(),
+            };
             let error = directive.write(&mut Config::default(), &[word.as_bytes()], Origin::Set);
             assert!(error.is_err(), "{} takes {word}", directive.name);
         }

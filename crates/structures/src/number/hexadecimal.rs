@@ -1,10 +1,10 @@
 //! The hexadecimal floats of C (`0x1.8p3`): scanning, before any rounding.
 //!
-//! The scanner keeps the first 125 bits or so and jams what follows into the lowest one, which is
+//! The scanner keeps the first 125 to 128 bits and jams what follows into the lowest one, which is
 //! all that correct rounding to 53 or 64 bits needs.
 
 /// The magnitude of a hexadecimal float: `mantissa * 2^exponent`. The lowest bit of a mantissa of
-/// more than 120 bits is set if anything below it is.
+/// more than 124 bits is set if anything below it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HexMagnitude {
     pub mantissa: u128,

@@ -54,7 +54,7 @@ pub(super) fn human_nodename(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// `proc-title-template`: every `{…}` must be a known variable.
+/// `proc-title-template`: not empty, and every `{…}` a known variable.
 pub(super) fn title_template(template: &str) -> Result<(), &'static str> {
     const KNOWN: [&str; 7] = [
         "title",
@@ -65,11 +65,15 @@ pub(super) fn title_template(template: &str) -> Result<(), &'static str> {
         "unixsocket",
         "config-file",
     ];
+    const INVALID: &str = "template format is invalid or contains unknown variables";
+    if template.is_empty() {
+        return Err(INVALID);
+    }
     let mut rest = template;
     while let Some((_, after)) = rest.split_once('{') {
         match after.split_once('}') {
             Some((name, after)) if KNOWN.contains(&name) => rest = after,
-            _ => return Err("template format is invalid or contains unknown variables"),
+            _ => return Err(INVALID),
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `bind` and `replicaof`: where to listen, and whom to follow.
 
-use super::{Line, Origin, Value, texts, without_lone_empty};
+use super::{Absent, Line, Origin, Value, texts, without_lone_empty};
 use crate::config::numbers;
 
 /// Most addresses that `bind` takes.
@@ -33,13 +33,17 @@ impl Value for BindAddresses {
         Ok(())
     }
 
+    /// The default is written as no line at all, as Redis does.
     fn lines(&self, default: &Self) -> Vec<Line> {
-        let text = if self.0.is_empty() {
-            "\"\"".into()
-        } else {
-            self.text()
+        let text = match self {
+            addresses if addresses == default => return Vec::new(),
+            addresses if addresses.0.is_empty() => "\"\"".into(),
+            addresses => addresses.text(),
         };
-        vec![Line::unless_default(text, self == default)]
+        vec![Line {
+            text,
+            absent: Absent::Append,
+        }]
     }
 }
 
