@@ -22,7 +22,11 @@ pub fn parse_length(line: &[u8]) -> Option<i64> {
         // Accumulated below zero, where i64 reaches one further.
         value = value.checked_mul(10)?.checked_sub(digit)?;
     }
-    if negative { Some(value) } else { value.checked_neg() }
+    if negative {
+        Some(value)
+    } else {
+        value.checked_neg()
+    }
 }
 
 #[cfg(test)]

@@ -129,8 +129,12 @@ impl Reply {
     pub fn append(&mut self, other: Self) {
         let base = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
-        self.inserts
-            .extend(other.inserts.into_iter().map(|(at, insert)| (base + at, insert)));
+        self.inserts.extend(
+            other
+                .inserts
+                .into_iter()
+                .map(|(at, insert)| (base + at, insert)),
+        );
         self.errors += other.errors;
     }
 
@@ -165,10 +169,13 @@ impl Reply {
     pub fn error_bytes(&mut self, text: &[u8]) {
         self.errors += 1;
         self.bytes.push(b'-');
-        self.bytes.extend(
-            text.iter()
-                .map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }),
-        );
+        self.bytes.extend(text.iter().map(|&byte| {
+            if matches!(byte, b'\r' | b'\n') {
+                b' '
+            } else {
+                byte
+            }
+        }));
         self.raw(b"\r\n");
     }
 
@@ -218,18 +225,27 @@ impl Reply {
     /// A reply that is made in slices. Its header (array, map or set) must have been
     /// written already; the source writes the elements.
     pub fn source(&mut self, source: Box<dyn Source>) {
-        self.inserts.push((self.bytes.len(), Insert::Source(source)));
+        self.inserts
+            .push((self.bytes.len(), Insert::Source(source)));
     }
 
     /// The null of a missing value: `$-1` or `_`.
     #[inline]
     pub fn null(&mut self) {
-        self.raw(if self.is_resp3() { b"_\r\n" } else { b"$-1\r\n" });
+        self.raw(if self.is_resp3() {
+            b"_\r\n"
+        } else {
+            b"$-1\r\n"
+        });
     }
 
     /// The null of a missing array: `*-1` or `_`.
     pub fn null_array(&mut self) {
-        self.raw(if self.is_resp3() { b"_\r\n" } else { b"*-1\r\n" });
+        self.raw(if self.is_resp3() {
+            b"_\r\n"
+        } else {
+            b"*-1\r\n"
+        });
     }
 
     /// A bulk string, or null.
@@ -374,7 +390,11 @@ mod tests {
         check(|r| r.boolean(true), ":1\r\n", "#t\r\n");
         check(|r| r.double_text(b"1.5"), "$3\r\n1.5\r\n", ",1.5\r\n");
         check(|r| r.big_number(b"12"), "$2\r\n12\r\n", "(12\r\n");
-        check(|r| r.verbatim("txt", b"hi"), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n");
+        check(
+            |r| r.verbatim("txt", b"hi"),
+            "$2\r\nhi\r\n",
+            "=6\r\ntxt:hi\r\n",
+        );
         check(|r| r.integer(-42), ":-42\r\n", ":-42\r\n");
         check(|r| r.bulk_integer(-42), "$3\r\n-42\r\n", "$3\r\n-42\r\n");
         check(|r| r.error("ERR a\r\nb"), "-ERR a  b\r\n", "-ERR a  b\r\n");

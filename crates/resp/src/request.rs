@@ -133,7 +133,11 @@ impl Parser {
             start: Span::BIG,
             len: index as u32,
         });
-        if self.remaining == 0 { Status::Complete } else { Status::Incomplete }
+        if self.remaining == 0 {
+            Status::Complete
+        } else {
+            Status::Incomplete
+        }
     }
 
     /// Reads on in `input`, appending the spans of complete arguments to `spans`.
@@ -322,9 +326,10 @@ mod tests {
             let words: Vec<Vec<u8>> = match parser.parse(input, &mut spans, &LIMITS)? {
                 Status::Incomplete => return Ok(requests),
                 Status::Complete => spans.iter().map(|s| s.of(input).to_vec()).collect(),
-                Status::CompleteInline => {
-                    spans.iter().map(|s| s.of(parser.scratch()).to_vec()).collect()
-                }
+                Status::CompleteInline => spans
+                    .iter()
+                    .map(|s| s.of(parser.scratch()).to_vec())
+                    .collect(),
             };
             requests.push(words);
         }
@@ -343,13 +348,25 @@ mod tests {
     #[test]
     fn errors_have_redis_texts() {
         for (input, text) in [
-            (&b"*1\r\nx3\r\n"[..], "Protocol error: expected '$', got 'x'"),
+            (
+                &b"*1\r\nx3\r\n"[..],
+                "Protocol error: expected '$', got 'x'",
+            ),
             (b"*x\r\n", "Protocol error: invalid multibulk length"),
-            (b"*2147483648\r\n", "Protocol error: invalid multibulk length"),
+            (
+                b"*2147483648\r\n",
+                "Protocol error: invalid multibulk length",
+            ),
             (b"*1\r\n$-1\r\n", "Protocol error: invalid bulk length"),
-            (b"*1\r\n$536870913\r\n", "Protocol error: invalid bulk length"),
+            (
+                b"*1\r\n$536870913\r\n",
+                "Protocol error: invalid bulk length",
+            ),
             (b"*1\r\n$1a\r\n", "Protocol error: invalid bulk length"),
-            (b"set \"a\r\n", "Protocol error: unbalanced quotes in request"),
+            (
+                b"set \"a\r\n",
+                "Protocol error: unbalanced quotes in request",
+            ),
         ] {
             assert_eq!(parse_all(input).unwrap_err().to_string(), text, "{input:?}");
         }
@@ -388,10 +405,19 @@ mod tests {
         let mut parser = Parser::default();
         let mut spans = Vec::new();
         let input = b"*2\r\n$4\r\nECHO\r\n$100000\r\nabc";
-        assert_eq!(parser.parse(input, &mut spans, &LIMITS), Ok(Status::Incomplete));
+        assert_eq!(
+            parser.parse(input, &mut spans, &LIMITS),
+            Ok(Status::Incomplete)
+        );
         assert_eq!(parser.missing(input.len()), Missing::Big(100_002));
         assert_eq!(parser.big_argument_done(0, &mut spans), Status::Complete);
-        assert_eq!(spans[1], Span { start: Span::BIG, len: 0 });
+        assert_eq!(
+            spans[1],
+            Span {
+                start: Span::BIG,
+                len: 0
+            }
+        );
     }
 
     proptest! {

@@ -168,7 +168,8 @@ impl Client {
         let state = self.state.lock();
         if state.flags.replica {
             "replica"
-        } else if state.subscriptions + state.pattern_subscriptions + state.shard_subscriptions > 0 {
+        } else if state.subscriptions + state.pattern_subscriptions + state.shard_subscriptions > 0
+        {
             "pubsub"
         } else {
             "normal"
@@ -245,6 +246,10 @@ impl State {
         .into_iter()
         .filter_map(|(set, letter)| set.then_some(letter))
         .collect();
-        if letters.is_empty() { "N".into() } else { letters }
+        if letters.is_empty() {
+            "N".into()
+        } else {
+            letters
+        }
     }
 }

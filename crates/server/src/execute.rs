@@ -187,7 +187,10 @@ fn run(
     let written = out.len();
     let mut errors = out.errors();
     let outcome = dispatch(call, known, argv, big, out);
-    let elapsed_ns = call.local.clock.delta_as_nanos(started, call.local.clock.raw());
+    let elapsed_ns = call
+        .local
+        .clock
+        .delta_as_nanos(started, call.local.clock.raw());
     let flow = match outcome {
         Ok(flow) => flow,
         Err(error) => {
@@ -197,7 +200,11 @@ fn run(
             Flow::Done
         }
     };
-    let ending = if out.errors() > errors { Ending::Failed } else { Ending::Ok };
+    let ending = if out.errors() > errors {
+        Ending::Failed
+    } else {
+        Ending::Ok
+    };
     let track = call.live.config.latency.tracking;
     call.local.stats.called(known.id, elapsed_ns, ending, track);
     call.server.slowlog.note(call, known, argv, elapsed_ns);
@@ -228,7 +235,10 @@ fn dispatch(
             let db = call.session.db;
             let outcome = {
                 let mut view = KeyspaceView::new(&scope, &mut held, db, &mut effects);
-                let mut whole = KeyspaceCall { view: &mut view, call };
+                let mut whole = KeyspaceCall {
+                    view: &mut view,
+                    call,
+                };
                 handler(&mut whole, &mut args, out)
             };
             conclude(call, &scope, held, effects, known, argv);
@@ -296,17 +306,25 @@ fn lock_keys<'s>(call: &Call<'s>, known: &Known, argv: &[&[u8]]) -> Result<Held<
         KeyPlan::None => Ok(store.stripes.none()),
         KeyPlan::One(index) => {
             let stripe = store.stripe_of(argv[index]);
-            store.stripes.lock_one_or(stripe, &mut give_up).map_err(busy)
+            store
+                .stripes
+                .lock_one_or(stripe, &mut give_up)
+                .map_err(busy)
         }
         KeyPlan::Many => {
             // Where the keys cannot be told, the handler says what is wrong before it
             // looks at any.
             let keys = known.keys(argv).unwrap_or_default();
-            let mut stripes: SmallVec<[u32; 16]> =
-                keys.iter().map(|&(at, _)| store.stripe_of(argv[at])).collect();
+            let mut stripes: SmallVec<[u32; 16]> = keys
+                .iter()
+                .map(|&(at, _)| store.stripe_of(argv[at]))
+                .collect();
             stripes.sort_unstable();
             stripes.dedup();
-            store.stripes.lock_many_or(&stripes, &mut give_up).map_err(busy)
+            store
+                .stripes
+                .lock_many_or(&stripes, &mut give_up)
+                .map_err(busy)
         }
     }
 }

@@ -4,6 +4,7 @@ use ochre_store::Settings;
 use ochre_store::clock::AccessPolicy;
 
 use crate::config::Config;
+use crate::config::choices::EvictionPolicy;
 
 /// A configuration and what is derived from it once.
 #[derive(Debug, Clone)]
@@ -36,7 +37,10 @@ fn settings_of(config: &Config) -> Settings {
         stream_node_max_entries: size(encodings.stream_node_max_entries),
         hll_sparse_max_bytes: size(encodings.hll_sparse_max_bytes),
         proto_max_bulk_bytes: config.clients.max_bulk_bytes,
-        access_policy: if memory.maxmemory_policy.is_lfu() {
+        access_policy: if matches!(
+            memory.maxmemory_policy,
+            EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu
+        ) {
             AccessPolicy::Lfu {
                 log_factor: memory.lfu_log_factor,
                 decay_minutes: memory.lfu_decay_minutes,

@@ -95,7 +95,11 @@ impl Log {
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
         let stamp = now.format(STAMP).unwrap_or_default();
         let role = self.role.load(Ordering::Relaxed) as char;
-        let line = format!("{}:{role} {stamp} {} {text}\n", std::process::id(), level.mark());
+        let line = format!(
+            "{}:{role} {stamp} {} {text}\n",
+            std::process::id(),
+            level.mark()
+        );
         // A log that cannot be written must not end the server.
         let _ = match &mut *self.sink.lock() {
             Sink::Stdout => std::io::stdout().lock().write_all(line.as_bytes()),

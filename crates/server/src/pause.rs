@@ -43,7 +43,11 @@ impl Pause {
         } else {
             until_ms.max(self.until_ms())
         };
-        let what = if current == Paused::All { Paused::All } else { what };
+        let what = if current == Paused::All {
+            Paused::All
+        } else {
+            what
+        };
         self.until_ms.store(until_ms, Ordering::Release);
         let code = match what {
             Paused::Nothing => 0,

@@ -80,7 +80,9 @@ fn run(server: &Server) {
         } else if !server.active_expire.load(Ordering::Relaxed) {
             Some(OFF_POLL)
         } else {
-            Some(Duration::from_millis((earliest + SLACK_MS - now_ms).max(0) as u64))
+            Some(Duration::from_millis(
+                (earliest + SLACK_MS - now_ms).max(0) as u64
+            ))
         };
         if !wait.is_some_and(|wait| wait.is_zero()) && !server.reclaimer.sleep(wait) {
             return;
@@ -112,7 +114,10 @@ fn reclaim_due(server: &Server) {
             let mut held = server.store.stripes.lock_one(index);
             let more = KeyspaceView::new(&scope, &mut held, 0, &mut effects).expire_due(index);
             drop(held);
-            server.store.freer.dispose(std::mem::take(&mut effects.garbage));
+            server
+                .store
+                .freer
+                .dispose(std::mem::take(&mut effects.garbage));
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
             if !more {
                 break;

@@ -128,7 +128,10 @@ impl Server {
         let bound = listener::bind(&config)?;
         let (store, freeing) = Store::start(
             config.threads.stripes.count() as usize,
-            config.process.databases.min(ochre_store::DATABASES_MAX as u32) as usize,
+            config
+                .process
+                .databases
+                .min(ochre_store::DATABASES_MAX as u32) as usize,
         )
         .map_err(StartError::Thread)?;
         let commands = CommandTable::new(commands::FAMILIES);
@@ -225,7 +228,10 @@ impl Server {
 
     /// Notes that a client sent more than it may have pending.
     pub fn query_limit_exceeded(&self, client: &Client) {
-        self.stats.counters.query_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+        self.stats
+            .counters
+            .query_limit_disconnections
+            .fetch_add(1, Ordering::Relaxed);
         self.log.warning(&format!(
             "Closing client that reached max query buffer length: {}",
             client.describe(crate::clock::now_ms(), &self.commands)
@@ -234,7 +240,10 @@ impl Server {
 
     /// Notes that a client left more replies unread than it may.
     pub fn output_limit_exceeded(&self, client: &Client) {
-        self.stats.counters.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+        self.stats
+            .counters
+            .output_limit_disconnections
+            .fetch_add(1, Ordering::Relaxed);
         self.log.warning(&format!(
             "Client {} closed for overcoming of output buffer limits.",
             client.describe(crate::clock::now_ms(), &self.commands)
@@ -271,7 +280,10 @@ impl Running {
     pub fn wait(self) -> i32 {
         // An error means that the sender is gone, which the server itself holds.
         let _ = self.stopped.recv();
-        let status = self.server.stop_request().map_or(0, |request| request.status);
+        let status = self
+            .server
+            .stop_request()
+            .map_or(0, |request| request.status);
         drop(self);
         status
     }
@@ -302,7 +314,9 @@ pub fn random_hex(bytes: usize) -> String {
     let mut random = vec![0; bytes];
     // The ids need to differ, not to be secret.
     if getrandom::fill(&mut random).is_err() {
-        random = crate::clock::now_us().to_le_bytes().repeat(bytes.div_ceil(8));
+        random = crate::clock::now_us()
+            .to_le_bytes()
+            .repeat(bytes.div_ceil(8));
         random.truncate(bytes);
     }
     random.iter().map(|byte| format!("{byte:02x}")).collect()

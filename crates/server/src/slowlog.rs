@@ -80,7 +80,11 @@ impl SlowLog {
 }
 
 fn shorten(argv: &[&[u8]]) -> Vec<Vec<u8>> {
-    let kept = if argv.len() > ARGUMENTS_MAX { ARGUMENTS_MAX - 1 } else { argv.len() };
+    let kept = if argv.len() > ARGUMENTS_MAX {
+        ARGUMENTS_MAX - 1
+    } else {
+        argv.len()
+    };
     let mut arguments: Vec<Vec<u8>> = argv[..kept]
         .iter()
         .map(|argument| {

@@ -104,19 +104,21 @@ impl Stats {
 
     /// Error replies by code.
     pub fn errors(&self) -> Vec<(Vec<u8>, u64)> {
-        self.errors.lock().iter().map(|(code, n)| (code.clone(), *n)).collect()
+        self.errors
+            .lock()
+            .iter()
+            .map(|(code, n)| (code.clone(), *n))
+            .collect()
     }
 
     /// Counts one error reply.
     pub fn count_error(&self, code: &[u8]) {
         self.counters.error_replies.fetch_add(1, Ordering::Relaxed);
         let mut errors = self.errors.lock();
-        match errors.get_mut(code) {
-            Some(count) => *count += 1,
-            None if errors.len() < ERROR_CODES_MAX => {
-                errors.insert(code.to_vec(), 1);
-            }
-            None => {}
+        if let Some(count) = errors.get_mut(code) {
+            *count += 1;
+        } else if errors.len() < ERROR_CODES_MAX {
+            errors.insert(code.to_vec(), 1);
         }
     }
 

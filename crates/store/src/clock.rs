@@ -8,10 +8,7 @@ pub enum AccessPolicy {
     Lru,
     /// Minutes modulo 2^16 of the last decay, and a counter that grows with the
     /// logarithm of the accesses.
-    Lfu {
-        log_factor: u32,
-        decay_minutes: u32,
-    },
+    Lfu { log_factor: u32, decay_minutes: u32 },
 }
 
 /// The counter of a new entry, so that it is not evicted before it had a chance.

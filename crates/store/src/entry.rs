@@ -147,9 +147,7 @@ impl Shape {
 
 #[inline]
 fn key_offset(flags: u8) -> usize {
-    HEADER_BYTES
-        + if flags & LONG != 0 { 8 } else { 0 }
-        + if flags & EXPIRES != 0 { 8 } else { 0 }
+    HEADER_BYTES + if flags & LONG != 0 { 8 } else { 0 } + if flags & EXPIRES != 0 { 8 } else { 0 }
 }
 
 /// Rounds up to jemalloc's size classes: multiples of 16 up to 128, then four classes
@@ -297,18 +295,12 @@ impl Entry {
         }
     }
 
-    fn payload_offset(&self) -> usize {
-        key_offset(self.flags()) + self.lengths().0
-    }
-
     /// The key.
     #[inline]
     pub fn key(&self) -> &[u8] {
         let len = self.lengths().0;
         // SAFETY: the key's `len` bytes start at `key_offset` and are initialised.
-        unsafe {
-            std::slice::from_raw_parts(self.0.as_ptr().add(key_offset(self.flags())), len)
-        }
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(key_offset(self.flags())), len) }
     }
 
     fn key_mut(&mut self) -> &mut [u8] {
@@ -384,7 +376,8 @@ impl Entry {
     #[inline]
     pub fn object_mut(&mut self) -> Option<&mut Object> {
         // SAFETY: the entry owns the box; `&mut self` is unique.
-        self.object_pointer().map(|pointer| unsafe { &mut *pointer })
+        self.object_pointer()
+            .map(|pointer| unsafe { &mut *pointer })
     }
 
     /// The deadline in milliseconds of Unix time.
@@ -539,7 +532,13 @@ impl Entry {
     }
 
     pub fn set_snapshot_bit(&mut self, bit: bool) {
-        self.update_flags(|flags| if bit { flags | SNAPSHOT } else { flags & !SNAPSHOT });
+        self.update_flags(|flags| {
+            if bit {
+                flags | SNAPSHOT
+            } else {
+                flags & !SNAPSHOT
+            }
+        });
     }
 
     /// Whether a string was changed in place, which Redis reports as `raw` however
@@ -562,7 +561,9 @@ impl Entry {
     /// A copy under another key, without deadline.
     pub fn duplicate(&self, key: &[u8]) -> Self {
         let mut copy = match self.value() {
-            Value::Object(object) => Self::new(key, Payload::Object(Box::new(object.duplicate())), None),
+            Value::Object(object) => {
+                Self::new(key, Payload::Object(Box::new(object.duplicate())), None)
+            }
             _ => Self::assemble(self.kind(), key, self.payload(), None),
         };
         if self.is_raw() {

@@ -63,10 +63,12 @@ impl Freer {
     pub fn start() -> std::io::Result<(Self, JoinHandle<()>)> {
         let (sender, receiver) = channel();
         let state = Arc::new(State::default());
-        let handle = std::thread::Builder::new().name("ochre-free".into()).spawn({
-            let state = state.clone();
-            move || free_all(&receiver, &state)
-        })?;
+        let handle = std::thread::Builder::new()
+            .name("ochre-free".into())
+            .spawn({
+                let state = state.clone();
+                move || free_all(&receiver, &state)
+            })?;
         Ok((
             Self {
                 queue: Mutex::new(sender),

@@ -128,6 +128,8 @@ impl Deadlines {
             .map(|place| place.load(Ordering::SeqCst))
             .min()
             .unwrap_or(i64::MAX);
-        self.earliest.fetch_min(earliest, Ordering::AcqRel).min(earliest)
+        self.earliest
+            .fetch_min(earliest, Ordering::AcqRel)
+            .min(earliest)
     }
 }

@@ -77,7 +77,8 @@ impl<T> Stripes<T> {
     /// Locks one stripe, waiting for it.
     #[inline]
     pub fn lock_one(&self, index: u32) -> Held<'_, T> {
-        self.lock_one_or(index, &mut || false).expect("never gives up")
+        self.lock_one_or(index, &mut || false)
+            .expect("never gives up")
     }
 
     /// Locks one stripe; while it must wait, asks `give_up` every few milliseconds.
@@ -222,7 +223,10 @@ impl<'s, T> Held<'s, T> {
             if self.holds(index) {
                 continue;
             }
-            assert!(self.is_global(), "waiting while holding takes the global lock");
+            assert!(
+                self.is_global(),
+                "waiting while holding takes the global lock"
+            );
             let owner = self.owner;
             let guard = owner.wait(index, &mut || false).expect("never gives up");
             // The global lock is taken before any stripe, so there is a list.
@@ -263,7 +267,10 @@ impl<'s, T> Held<'s, T> {
 
     fn slot(guards: &[(u32, MutexGuard<'s, T>)], index: u32) -> Option<usize> {
         // When everything is held, and often otherwise, the index is the slot.
-        if guards.get(index as usize).is_some_and(|(held, _)| *held == index) {
+        if guards
+            .get(index as usize)
+            .is_some_and(|(held, _)| *held == index)
+        {
             return Some(index as usize);
         }
         guards.binary_search_by_key(&index, |(held, _)| *held).ok()
@@ -297,7 +304,10 @@ mod tests {
         });
         assert!(result.is_err_and(|e| e == GaveUp));
         assert!(stripes.lock_many_or(&[0, 1], &mut || true).is_err());
-        assert!(stripes.try_lock_one(1).is_some(), "nothing is kept after giving up");
+        assert!(
+            stripes.try_lock_one(1).is_some(),
+            "nothing is kept after giving up"
+        );
     }
 
     #[test]

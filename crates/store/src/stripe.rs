@@ -111,7 +111,9 @@ impl Stripe {
         self.databases()
             .map(|(_, database)| database.table.earliest_deadline_ms())
             .min()
-            .map_or(i64::MAX, |earliest| i64::try_from(earliest).unwrap_or(i64::MAX))
+            .map_or(i64::MAX, |earliest| {
+                i64::try_from(earliest).unwrap_or(i64::MAX)
+            })
     }
 
     /// Hands the running snapshot every entry of `database`, which is about to go,

@@ -11,6 +11,7 @@ use std::cell::Cell;
 use ochre_structures::hash::hash_bytes;
 use ochre_structures::table::Entry as TableEntry;
 
+use crate::Effects;
 use crate::Held;
 use crate::effects::{EventClass, Ready, Removed};
 use crate::entry::{Entry, Payload};
@@ -19,7 +20,6 @@ use crate::keyspace::Store;
 use crate::object::Object;
 use crate::settings::Settings;
 use crate::stripe::Stripe;
-use crate::Effects;
 
 /// What every view of one command has in common.
 pub struct Scope<'a> {
@@ -69,7 +69,10 @@ impl Observed {
 impl Scope<'_> {
     #[inline]
     fn is_past(&self, entry: &Entry) -> bool {
-        self.expire && entry.expiry_ms().is_some_and(|deadline| deadline <= self.now_ms)
+        self.expire
+            && entry
+                .expiry_ms()
+                .is_some_and(|deadline| deadline <= self.now_ms)
     }
 
     #[inline]
@@ -492,7 +495,8 @@ impl<'a, 's> WriteView<'a, 's> {
         entry.set_expiry_ms(deadline_ms);
         let db = self.db;
         let database = Self::database(self.held, index, db);
-        database.expiring = database.expiring + usize::from(deadline_ms.is_some()) - usize::from(had);
+        database.expiring =
+            database.expiring + usize::from(deadline_ms.is_some()) - usize::from(had);
         if let Some(deadline) = deadline_ms {
             database.table.note_deadline(hash, deadline.max(0) as u64);
             self.scope.store.deadlines().note(index, deadline);
@@ -569,10 +573,7 @@ pub struct KeyspaceView<'a, 's> {
     pub effects: &'a mut Effects,
 }
 
-impl<'a, 's> KeyspaceView<'a, 's>
-where
-    'a: 's,
-{
+impl<'a, 's> KeyspaceView<'a, 's> {
     pub fn new(
         scope: &'a Scope<'a>,
         held: &'a mut Held<'s>,
@@ -601,7 +602,7 @@ where
         if let Some(stripe) = self.held.stripe_mut(index) {
             return look(stripe);
         }
-        let mut held = self.scope.store.stripes.lock_one(index);
+        let mut held = self.held.owner().lock_one(index);
         look(held.stripe_mut(index).expect("just locked"))
     }
 
@@ -615,7 +616,7 @@ where
         if self.held.holds(index) {
             return write(&mut WriteView::new(self.scope, self.held, db, self.effects));
         }
-        let mut held = self.scope.store.stripes.lock_one(index);
+        let mut held = self.held.owner().lock_one(index);
         write(&mut WriteView::new(self.scope, &mut held, db, self.effects))
     }
 
@@ -628,7 +629,7 @@ where
             self.held.extend_to_all();
         } else {
             debug_assert!(self.held.is_nothing(), "no stripe is held unless all are");
-            *self.held = self.scope.store.stripes.exclusive();
+            *self.held = self.held.owner().exclusive();
         }
     }
 
@@ -643,4 +644,3 @@ where
         self.held
     }
 }
-

@@ -87,7 +87,12 @@ mod tests {
         let order: Vec<u32> = waiters
             .of(0, b"k")
             .into_iter()
-            .map(|waiter| (waiter as Arc<dyn Any + Send + Sync>).downcast::<Client>().unwrap().0)
+            .map(|waiter| {
+                (waiter as Arc<dyn Any + Send + Sync>)
+                    .downcast::<Client>()
+                    .unwrap()
+                    .0
+            })
             .collect();
         assert_eq!(order, [0, 2]);
         assert!(waiters.has(0, b"k") && !waiters.has(1, b"k"));

@@ -15,10 +15,7 @@ use crate::view::{KeyspaceView, Removal};
 /// How much of a table one step of the expiry walk looks at.
 const DUE_SEGMENTS_PER_STEP: usize = 4;
 
-impl<'a, 's> KeyspaceView<'a, 's>
-where
-    'a: 's,
-{
+impl KeyspaceView<'_, '_> {
     /// Visits at least `count` live entries from `cursor` on, where there are as many,
     /// and returns the cursor to go on from; 0 is both start and end.
     ///
@@ -131,7 +128,10 @@ where
                 let taken = stripe.take_database(of);
                 stripe.watches.mark_database(of, |key| {
                     let hash = ochre_structures::hash::hash_bytes(key);
-                    taken.table().find(hash, |entry| entry.key() == key).is_some()
+                    taken
+                        .table()
+                        .find(hash, |entry| entry.key() == key)
+                        .is_some()
                 });
                 removed += taken.len();
                 stripe.capture_all(of, &taken);

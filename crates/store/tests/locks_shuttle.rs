@@ -81,7 +81,10 @@ fn explore(takers: &'static [Taker]) {
                     thread::spawn(move || take(&stripes, taker) + take(&stripes, taker))
                 })
                 .collect();
-            let added: u64 = threads.into_iter().map(|t| t.join().expect("no panic")).sum();
+            let added: u64 = threads
+                .into_iter()
+                .map(|t| t.join().expect("no panic"))
+                .sum();
             let held = stripes.exclusive();
             let sum: u64 = (0..STRIPES).map(|i| held.stripe(i).expect("held")).sum();
             assert_eq!(sum, added);

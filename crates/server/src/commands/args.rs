@@ -47,7 +47,10 @@ impl<'a> Args<'a> {
 
     /// The next argument; a syntax error where there is none.
     #[inline]
-    #[allow(clippy::should_implement_trait, reason = "fails where an iterator ends")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "fails where an iterator ends"
+    )]
     pub fn next(&mut self) -> Result<&'a [u8], Error> {
         let argument = self.all.get(self.at).copied().ok_or(Error::Syntax)?;
         self.at += 1;
@@ -82,7 +85,11 @@ impl<'a> Args<'a> {
     /// The next argument as an integer within bounds, with Redis's general error text.
     pub fn integer_in(&mut self, range: std::ops::RangeInclusive<i64>) -> Result<i64, Error> {
         let value = self.integer()?;
-        if range.contains(&value) { Ok(value) } else { Err(Error::OutOfRange) }
+        if range.contains(&value) {
+            Ok(value)
+        } else {
+            Err(Error::OutOfRange)
+        }
     }
 
     /// The next argument as a float (infinities allowed, NaN not).
@@ -92,7 +99,11 @@ impl<'a> Args<'a> {
 
     /// A syntax error if arguments are left.
     pub fn end(&self) -> Result<(), Error> {
-        if self.is_empty() { Ok(()) } else { Err(Error::Syntax) }
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Syntax)
+        }
     }
 
     /// The buffer of the argument at `index` among all, if it has one of its own: a

@@ -47,16 +47,16 @@ pub enum TimeoutReply {
 pub enum Run {
     Read(fn(&ReadView<'_>, &mut Args<'_>, &mut Reply) -> Outcome),
     Write(fn(&mut WriteView<'_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
-    Keyspace(fn(&mut KeyspaceCall<'_, '_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
+    Keyspace(fn(&mut KeyspaceCall<'_, '_, '_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
     Session(fn(&mut Call<'_>, &mut Args<'_>, &mut Reply) -> Outcome),
     /// A name that only leads to its subcommands.
     Container,
 }
 
 /// What a command of the whole keyspace works with.
-pub struct KeyspaceCall<'c, 'a, 's> {
-    pub view: &'c mut KeyspaceView<'a, 's>,
-    pub call: &'c mut Call<'a>,
+pub struct KeyspaceCall<'k, 'a, 's, 'c> {
+    pub view: &'k mut KeyspaceView<'a, 's>,
+    pub call: &'k mut Call<'c>,
 }
 
 /// The family a command belongs to, as COMMAND DOCS names it.
@@ -254,9 +254,17 @@ pub enum Begin {
 pub enum Find {
     /// Up to `last` (relative to the start, or to the end where negative), every
     /// `step`; of the rest only one in `limit`, where that is 2 or more.
-    Range { last: i32, step: usize, limit: usize },
+    Range {
+        last: i32,
+        step: usize,
+        limit: usize,
+    },
     /// As many as the argument `count` (relative to the start) says, from `first` on.
-    Count { count: usize, first: usize, step: usize },
+    Count {
+        count: usize,
+        first: usize,
+        step: usize,
+    },
     Unknown,
 }
 
@@ -275,7 +283,11 @@ impl KeySpec {
         Self {
             flags,
             begin: Begin::Index(index),
-            find: Find::Range { last, step, limit: 0 },
+            find: Find::Range {
+                last,
+                step,
+                limit: 0,
+            },
             notes: "",
         }
     }
@@ -285,7 +297,11 @@ impl KeySpec {
         Self {
             flags,
             begin: Begin::Index(index),
-            find: Find::Count { count: 0, first: 1, step: 1 },
+            find: Find::Count {
+                count: 0,
+                first: 1,
+                step: 1,
+            },
             notes: "",
         }
     }
@@ -295,7 +311,11 @@ impl KeySpec {
         Self {
             flags,
             begin: Begin::Keyword(keyword, from),
-            find: Find::Range { last: 0, step: 1, limit: 0 },
+            find: Find::Range {
+                last: 0,
+                step: 1,
+                limit: 0,
+            },
             notes: "",
         }
     }
@@ -345,35 +365,57 @@ pub struct Arg {
 impl Arg {
     /// The argument may be left out.
     pub const fn opt(self) -> Self {
-        Self { optional: true, ..self }
+        Self {
+            optional: true,
+            ..self
+        }
     }
 
     /// The argument may be repeated.
     pub const fn many(self) -> Self {
-        Self { multiple: true, ..self }
+        Self {
+            multiple: true,
+            ..self
+        }
     }
 
     /// The argument may be repeated, its token with it.
     pub const fn many_tokens(self) -> Self {
-        Self { multiple: true, multiple_token: true, ..self }
+        Self {
+            multiple: true,
+            multiple_token: true,
+            ..self
+        }
     }
 
     /// The word in front of the argument.
     pub const fn after(self, token: &'static str) -> Self {
-        Self { token: Some(token), ..self }
+        Self {
+            token: Some(token),
+            ..self
+        }
     }
 
     pub const fn since(self, version: &'static str) -> Self {
-        Self { since: Some(version), ..self }
+        Self {
+            since: Some(version),
+            ..self
+        }
     }
 
     pub const fn deprecated(self, version: &'static str) -> Self {
-        Self { deprecated_since: Some(version), ..self }
+        Self {
+            deprecated_since: Some(version),
+            ..self
+        }
     }
 
     /// Belongs to the key specification of this index (0 where not said).
     pub const fn spec(self, index: usize) -> Self {
-        Self { key_spec: Some(index), ..self }
+        Self {
+            key_spec: Some(index),
+            ..self
+        }
     }
 }
 
@@ -422,11 +464,17 @@ pub const fn token(name: &'static str, word: &'static str) -> Arg {
 }
 
 pub const fn one_of(name: &'static str, parts: &'static [Arg]) -> Arg {
-    Arg { parts, ..arg(name, ArgType::OneOf) }
+    Arg {
+        parts,
+        ..arg(name, ArgType::OneOf)
+    }
 }
 
 pub const fn block(name: &'static str, parts: &'static [Arg]) -> Arg {
-    Arg { parts, ..arg(name, ArgType::Block) }
+    Arg {
+        parts,
+        ..arg(name, ArgType::Block)
+    }
 }
 
 /// Finds the keys of an invocation where specifications cannot say it: positions of
@@ -493,7 +541,11 @@ impl Command {
             Run::Write(_) => Flags::WRITE,
             _ => Flags::NONE,
         };
-        let movable = if self.find_keys.is_some() { Flags::MOVABLEKEYS } else { Flags::NONE };
+        let movable = if self.find_keys.is_some() {
+            Flags::MOVABLEKEYS
+        } else {
+            Flags::NONE
+        };
         self.flags.or(derived).or(movable)
     }
 
@@ -525,6 +577,8 @@ impl Command {
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Command").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Command")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

@@ -96,7 +96,9 @@ impl CommandTable {
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
-        self.by_name.get(&*lower).map(|&id| &self.known[usize::from(id)])
+        self.by_name
+            .get(&*lower)
+            .map(|&id| &self.known[usize::from(id)])
     }
 
     /// The subcommand of this name, in any case.
@@ -137,7 +139,9 @@ impl CommandTable {
 
     /// The commands proper.
     pub fn top_level(&self) -> impl Iterator<Item = &Known> {
-        self.known.iter().filter(|known| !known.full_name.contains('|'))
+        self.known
+            .iter()
+            .filter(|known| !known.full_name.contains('|'))
     }
 }
 
@@ -189,7 +193,11 @@ impl Known {
                     if last >= argv.len() {
                         return None;
                     }
-                    keys.extend((start..=last).step_by(step.max(1)).map(|at| (at, spec.flags)));
+                    keys.extend(
+                        (start..=last)
+                            .step_by(step.max(1))
+                            .map(|at| (at, spec.flags)),
+                    );
                 }
                 Find::Count { count, first, step } => {
                     let count = ochre_structures::number::parse_i64(argv.get(start + count)?)?;
@@ -202,7 +210,9 @@ impl Known {
                     match last {
                         Some(last) if last < argv.len() => {
                             keys.extend(
-                                (first..=last).step_by(step.max(1)).map(|at| (at, spec.flags)),
+                                (first..=last)
+                                    .step_by(step.max(1))
+                                    .map(|at| (at, spec.flags)),
                             );
                         }
                         // No key, or more than there are arguments.

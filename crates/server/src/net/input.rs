@@ -128,7 +128,13 @@ impl Reader {
         }
         let mut consumed = self.parser.position();
         if let Some((start, first)) = incomplete_from {
-            keep_partial(connection, &mut self.parser, input, start, &self.spans[first..]);
+            keep_partial(
+                connection,
+                &mut self.parser,
+                input,
+                start,
+                &self.spans[first..],
+            );
             consumed = input.len();
         }
         let known: SmallVec<[Option<&Known>; GROUP]> = self
@@ -136,7 +142,11 @@ impl Reader {
             .iter()
             .map(|request| {
                 let name = self.spans.get(request.spans.0)?;
-                let source = if request.is_inline { self.parser.scratch() } else { input };
+                let source = if request.is_inline {
+                    self.parser.scratch()
+                } else {
+                    input
+                };
                 (request.spans.1 > request.spans.0)
                     .then(|| engine.server.commands.find(name.of(source)))?
             })
@@ -146,7 +156,11 @@ impl Reader {
         }
         for index in 0..self.requests.len() {
             let request = self.requests[index];
-            let source = if request.is_inline { self.parser.scratch() } else { input };
+            let source = if request.is_inline {
+                self.parser.scratch()
+            } else {
+                input
+            };
             let argv: SmallVec<[&[u8]; 8]> = self.spans[request.spans.0..request.spans.1]
                 .iter()
                 .map(|span| span.of(source))
@@ -176,7 +190,10 @@ impl Reader {
         let store = &server.store;
         let mut hashes: SmallVec<[u64; GROUP]> = SmallVec::new();
         for (request, known) in self.requests.iter().zip(known) {
-            if let Some(Known { plan: KeyPlan::One(index), .. }) = known
+            if let Some(Known {
+                plan: KeyPlan::One(index),
+                ..
+            }) = known
                 && !request.is_inline
                 && let Some(span) = self.spans[request.spans.0..request.spans.1].get(*index)
             {
@@ -245,7 +262,9 @@ impl Reader {
         if exceeds_query_limit(engine.live, partial.len()) {
             connection.stalled = Some(Stall::Closing);
             connection.session.close = true;
-            engine.server.query_limit_exceeded(&connection.session.client);
+            engine
+                .server
+                .query_limit_exceeded(&connection.session.client);
             return &[];
         }
         connection.partial = Some(partial);
@@ -319,7 +338,9 @@ fn keep_partial(
         }
         _ => input.len(),
     };
-    partial.buffer.extend_from_slice(&input[start..unparsed_from]);
+    partial
+        .buffer
+        .extend_from_slice(&input[start..unparsed_from]);
     partial.parser.rebase(start);
     partial.spans.extend(spans.iter().map(|span| Span {
         start: span.start - start as u32,
@@ -343,7 +364,9 @@ fn advance(partial: &mut Partial, limits: &Limits) -> Result<Status, ProtocolErr
                 return Ok(Status::Complete);
             }
         }
-        let status = partial.parser.parse(&partial.buffer, &mut partial.spans, limits)?;
+        let status = partial
+            .parser
+            .parse(&partial.buffer, &mut partial.spans, limits)?;
         if status != Status::Incomplete {
             return Ok(status);
         }
@@ -353,7 +376,11 @@ fn advance(partial: &mut Partial, limits: &Limits) -> Result<Status, ProtocolErr
                 let mut buffer = Vec::with_capacity(full.min(FILL_AHEAD_BYTES));
                 buffer.extend(partial.buffer.drain(at..));
                 partial.filling = Some((buffer, full));
-                if partial.filling.as_ref().is_some_and(|(bytes, full)| bytes.len() < *full) {
+                if partial
+                    .filling
+                    .as_ref()
+                    .is_some_and(|(bytes, full)| bytes.len() < *full)
+                {
                     return Ok(Status::Incomplete);
                 }
             }
@@ -369,7 +396,11 @@ fn execute_partial(
     is_inline: bool,
     out: &mut Reply,
 ) {
-    let source = if is_inline { partial.parser.scratch() } else { &partial.buffer };
+    let source = if is_inline {
+        partial.parser.scratch()
+    } else {
+        &partial.buffer
+    };
     let argv: SmallVec<[&[u8]; 8]> = partial
         .spans
         .iter()
@@ -388,7 +419,10 @@ fn execute_partial(
         .filter(|(_, span)| span.start == Span::BIG)
         .map(|(index, span)| (index, partial.big[span.len as usize].clone()))
         .collect();
-    debug_assert!(big.iter().all(|(_, bytes)| bytes.len() >= BIG_ARGUMENT_BYTES));
+    debug_assert!(
+        big.iter()
+            .all(|(_, bytes)| bytes.len() >= BIG_ARGUMENT_BYTES)
+    );
     let known = engine.server.commands.find(argv[0]);
     run(engine, connection, known, &argv, &big, out);
 }

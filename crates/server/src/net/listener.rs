@@ -143,11 +143,13 @@ impl Listeners {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let unix_path = bound.unix.as_ref().map(|(_, path)| path.clone());
         let has_tcp = !bound.tcp.is_empty();
-        let thread = std::thread::Builder::new().name("ochre-accept".into()).spawn({
-            let stop = stop.clone();
-            let wake = wake.try_clone()?;
-            move || accept_all(&bound, &server, &stop, wake.as_fd())
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("ochre-accept".into())
+            .spawn({
+                let stop = stop.clone();
+                let wake = wake.try_clone()?;
+                move || accept_all(&bound, &server, &stop, wake.as_fd())
+            })?;
         Ok(Self {
             stop,
             wake,
@@ -229,7 +231,9 @@ fn admit(server: &Server, socket: Socket, peer: &socket2::SockAddr, is_unix: boo
     let live = server.live();
     let counters = &server.stats.counters;
     let reject = |text: &[u8]| {
-        counters.rejected_connections.fetch_add(1, Ordering::Relaxed);
+        counters
+            .rejected_connections
+            .fetch_add(1, Ordering::Relaxed);
         // A peer that does not take it will notice the close.
         let _ = rustix::io::write(&socket, text);
     };
@@ -243,7 +247,9 @@ fn admit(server: &Server, socket: Socket, peer: &socket2::SockAddr, is_unix: boo
     }
     let peer_address = peer.as_socket();
     let is_loopback = peer_address.is_none_or(|address| address.ip().to_canonical().is_loopback());
-    if live.config.network.protected_mode && live.config.security.password.is_empty() && !is_loopback
+    if live.config.network.protected_mode
+        && live.config.security.password.is_empty()
+        && !is_loopback
     {
         return reject(PROTECTED_MODE);
     }
@@ -266,7 +272,10 @@ fn admit(server: &Server, socket: Socket, peer: &socket2::SockAddr, is_unix: boo
     let (address, local_address) = if is_unix {
         (format!("{path}:0"), format!("{path}:0"))
     } else {
-        let local = socket.local_addr().ok().and_then(|address| address.as_socket());
+        let local = socket
+            .local_addr()
+            .ok()
+            .and_then(|address| address.as_socket());
         let text = |address: Option<SocketAddr>| address.map_or("?:0".into(), |a| a.to_string());
         (text(peer_address), text(local))
     };

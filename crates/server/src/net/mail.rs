@@ -16,7 +16,11 @@ pub enum Mail {
     /// Bytes of a complete reply or push for a connection. The same bytes may go to many.
     Message { to: Token, bytes: Arc<Vec<u8>> },
     /// A blocked client's command was served elsewhere: its reply, made for its protocol.
-    Served { to: Token, wait: u64, reply: Vec<u8> },
+    Served {
+        to: Token,
+        wait: u64,
+        reply: Vec<u8>,
+    },
     /// Ask a blocked client's command again: a key of its may be ready.
     Retry { to: Token, wait: u64 },
     /// CLIENT UNBLOCK.
@@ -63,6 +67,8 @@ impl Mailbox {
 
 impl std::fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailbox").field("waiting", &self.queue.len()).finish()
+        f.debug_struct("Mailbox")
+            .field("waiting", &self.queue.len())
+            .finish()
     }
 }

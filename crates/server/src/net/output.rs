@@ -38,7 +38,12 @@ pub fn deliver(
     let mut from = 0;
     for (at, insert) in inserts {
         if at > from {
-            put(reactor, token, Chunk::Bytes(bytes[from..at].to_vec()), drawing);
+            put(
+                reactor,
+                token,
+                Chunk::Bytes(bytes[from..at].to_vec()),
+                drawing,
+            );
             from = at;
         }
         match insert {
@@ -51,17 +56,17 @@ pub fn deliver(
         }
     }
     if from < bytes.len() {
-        put(reactor, token, Chunk::Bytes(bytes[from..].to_vec()), drawing);
+        put(
+            reactor,
+            token,
+            Chunk::Bytes(bytes[from..].to_vec()),
+            drawing,
+        );
     }
 }
 
 /// Queues a chunk behind the drawing, or sends it where there is none.
-pub fn put(
-    reactor: &mut Reactor,
-    token: Token,
-    chunk: Chunk,
-    drawing: &mut Option<Box<Drawing>>,
-) {
+pub fn put(reactor: &mut Reactor, token: Token, chunk: Chunk, drawing: &mut Option<Box<Drawing>>) {
     match drawing {
         Some(drawing) => drawing.queue.push_back(Piece::Chunk(chunk)),
         None => reactor.send(token, chunk),

@@ -177,7 +177,13 @@ impl Desk {
         let token = connection.token;
         let protocol = connection.session.protocol;
         let had_output = !out.is_empty();
-        output::deliver(reactor, token, protocol, out.into_parts(), &mut connection.drawing);
+        output::deliver(
+            reactor,
+            token,
+            protocol,
+            out.into_parts(),
+            &mut connection.drawing,
+        );
         if connection.session.close && connection.drawing.is_none() {
             return self.close(reactor, connection, Close::AfterFlush);
         }
@@ -252,7 +258,11 @@ impl Desk {
             .iter()
             .filter_map(|slot| slot.connection.as_ref())
             .filter(|connection| {
-                let used = connection.session.client.last_used_ms.load(Ordering::Relaxed);
+                let used = connection
+                    .session
+                    .client
+                    .last_used_ms
+                    .load(Ordering::Relaxed);
                 connection.stalled != Some(Stall::Blocked) && now_ms - used > timeout_s * 1000
             })
             .map(|connection| connection.token)
@@ -274,7 +284,9 @@ impl Handler for Desk {
             let limit = engine.live.config.clients.query_buffer_limit_bytes;
             if connection.stash.len() as u64 > limit {
                 connection.session.close = true;
-                engine.server.query_limit_exceeded(&connection.session.client);
+                engine
+                    .server
+                    .query_limit_exceeded(&connection.session.client);
             }
         });
     }
