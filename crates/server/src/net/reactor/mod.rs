@@ -33,6 +33,7 @@
 mod connection;
 mod epoll;
 mod output;
+mod uring;
 mod wake;
 
 #[cfg(test)]
@@ -200,8 +201,10 @@ pub struct Reactor {
     backend: Backend,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one per worker")]
 enum Backend {
     Epoll(epoll::Epoll),
+    Uring(uring::Uring),
 }
 
 /// What both backends share.
@@ -224,11 +227,12 @@ impl Reactor {
     /// [`ReactorKind::Auto`] fails only if epoll does.
     pub fn new(kind: ReactorKind, options: Options) -> io::Result<Reactor> {
         let wake = wake::WakeReceiver::new()?;
+        let epoll = || epoll::Epoll::new(&options, &wake).map(Backend::Epoll);
+        let uring = || uring::Uring::new(&options, &wake).map(Backend::Uring);
         let backend = match kind {
-            ReactorKind::Epoll | ReactorKind::Auto => {
-                Backend::Epoll(epoll::Epoll::new(&options, &wake)?)
-            }
-            ReactorKind::IoUring => return Err(io::ErrorKind::Unsupported.into()),
+            ReactorKind::Epoll => epoll()?,
+            ReactorKind::IoUring => uring()?,
+            ReactorKind::Auto => uring().or_else(|_| epoll())?,
         };
         Ok(Reactor {
             core: Core {
@@ -247,6 +251,7 @@ impl Reactor {
     pub fn kind(&self) -> ReactorKind {
         match self.backend {
             Backend::Epoll(_) => ReactorKind::Epoll,
+            Backend::Uring(_) => ReactorKind::IoUring,
         }
     }
 
@@ -274,6 +279,10 @@ impl Reactor {
         let index = self.core.connections.insert(token, socket)?;
         let registered = match &mut self.backend {
             Backend::Epoll(epoll) => epoll.register(&self.core, index),
+            Backend::Uring(uring) => {
+                uring.register(&mut self.core, index);
+                Ok(())
+            }
         };
         if registered.is_err() {
             self.core.connections.forget(token);
@@ -285,10 +294,13 @@ impl Reactor {
     /// Stops receiving: no `received`, `filled` or end of stream is reported until
     /// [`Reactor::resume`]. Sending goes on, and its failures are reported.
     pub fn pause(&mut self, token: Token) {
-        let Some((_, connection)) = self.core.connections.by_token(token) else {
+        let Some((index, connection)) = self.core.connections.by_token(token) else {
             return;
         };
         connection.paused = true;
+        if let Backend::Uring(uring) = &mut self.backend {
+            uring.disarm(connection, index);
+        }
     }
 
     /// Starts receiving again.
@@ -302,6 +314,7 @@ impl Reactor {
         connection.paused = false;
         match &mut self.backend {
             Backend::Epoll(epoll) => epoll.resume(connection, index),
+            Backend::Uring(uring) => uring.resume(connection, index),
         }
     }
 
@@ -352,6 +365,9 @@ impl Reactor {
                 return;
             };
             connection.life = Life::Flushing;
+            if let Backend::Uring(uring) = &mut self.backend {
+                uring.disarm(connection, index);
+            }
             let deadline = Instant::now() + self.core.linger;
             self.core.lingering.push_back((deadline, index, token));
         } else {
@@ -387,6 +403,7 @@ impl Reactor {
     ) -> io::Result<()> {
         match self.backend {
             Backend::Epoll(_) => epoll::tick(self, timeout, handler)?,
+            Backend::Uring(_) => uring::tick(self, timeout, handler)?,
         }
         self.cut_off_lingering();
         Ok(())
@@ -401,6 +418,23 @@ impl Reactor {
         let _ = rustix::net::shutdown(&connection.socket, rustix::net::Shutdown::Both);
         match &mut self.backend {
             Backend::Epoll(_) => self.core.release(index),
+            Backend::Uring(uring) => uring.finish(&mut self.core, index),
+        }
+    }
+
+    /// A write to the socket failed for good.
+    fn sending_failed<H: Handler>(&mut self, index: u32, error: io::Error, handler: &mut H) {
+        self.core.fail(index);
+        let Some(connection) = self.core.connections.at(index) else {
+            return;
+        };
+        let token = connection.token;
+        match connection.life {
+            Life::Open => {
+                connection.ended = true;
+                handler.ended(self, token, Ended::Error(error));
+            }
+            Life::Flushing | Life::Gone => self.finish(index),
         }
     }
 
@@ -431,6 +465,17 @@ impl Core {
             && let Some(output) = connection.output
         {
             self.recycler.take_output(output);
+        }
+    }
+
+    /// Notes an error: output is of no use any more.
+    fn fail(&mut self, index: u32) {
+        if let Some(connection) = self.connections.at(index) {
+            connection.failed = true;
+            connection.in_flight_bytes = 0;
+            if let Some(output) = connection.output.take() {
+                self.recycler.take_output(output);
+            }
         }
     }
 
