@@ -98,8 +98,31 @@ pub(super) struct Filled {
 struct Sending {
     connection: u32,
     output: Box<Output>,
+    /// If the output is of several pieces.
+    _parts: Option<Box<Parts>>,
+}
+
+/// A vectored send as the kernel wants it described.
+struct Parts {
     header: libc::msghdr,
-    slices: Vec<libc::iovec>,
+    slices: [libc::iovec; SLICES_MAX],
+}
+
+impl Parts {
+    fn new(output: &Output) -> Box<Parts> {
+        // SAFETY: all-zero is a `msghdr` without address, slices and control data, and an
+        // array of empty `iovec`s.
+        let mut parts: Box<Parts> = Box::new(unsafe { std::mem::zeroed() });
+        let mut count = 0;
+        for (place, slice) in parts.slices.iter_mut().zip(output.slices()) {
+            place.iov_base = slice.as_ptr() as *mut _;
+            place.iov_len = slice.len();
+            count += 1;
+        }
+        parts.header.msg_iov = parts.slices.as_mut_ptr();
+        parts.header.msg_iovlen = count as _;
+        parts
+    }
 }
 
 pub(super) struct Ring {
@@ -110,14 +133,14 @@ pub(super) struct Ring {
     waiting: VecDeque<squeue::Entry>,
     /// Requests submitted (or about to be) whose last completion has not been seen.
     pending: usize,
-    in_flight: Vec<Option<Box<Sending>>>,
+    in_flight: Vec<Option<Sending>>,
     free: Vec<u32>,
     /// Absent while the completions of a tick are handled, and after a handler panicked.
     pool: Option<Pool>,
 }
 
 // SAFETY: the pointers in `Sending` lead to heap memory that the same `Sending` owns (its
-// output and slices), which moves to another thread with the ring.
+// output and parts), which moves to another thread with the ring.
 unsafe impl Send for Ring {}
 
 impl Ring {
@@ -214,44 +237,25 @@ impl Ring {
             self.in_flight.push(None);
             (self.in_flight.len() - 1) as u32
         });
-        let place = &mut self.in_flight[key as usize];
-        // SAFETY: all-zero is a `msghdr` without address, slices and control data.
-        let header = unsafe { std::mem::zeroed() };
-        let sending = place.insert(Box::new(Sending {
+        let socket = Fd(socket.as_raw_fd());
+        let (entry, parts) = if output.pieces() == 1 {
+            let slice = output.slices().next().unwrap_or_default();
+            let length = slice.len().min(SEND_BYTES_MAX) as u32;
+            let entry = opcode::Send::new(socket, slice.as_ptr(), length);
+            (entry.flags(libc::MSG_NOSIGNAL).build(), None)
+        } else {
+            let parts = Parts::new(&output);
+            let entry = opcode::SendMsg::new(socket, &raw const parts.header);
+            (entry.flags(libc::MSG_NOSIGNAL as u32).build(), Some(parts))
+        };
+        self.in_flight[key as usize] = Some(Sending {
             connection,
             output,
-            header,
-            slices: Vec::new(),
-        }));
-        let socket = Fd(socket.as_raw_fd());
-        let entry = if sending.output.pieces() == 1 {
-            let slice = sending.output.slices().next().unwrap_or_default();
-            let length = slice.len().min(SEND_BYTES_MAX) as u32;
-            opcode::Send::new(socket, slice.as_ptr(), length)
-                .flags(libc::MSG_NOSIGNAL)
-                .build()
-        } else {
-            sending
-                .slices
-                .extend(
-                    sending
-                        .output
-                        .slices()
-                        .take(SLICES_MAX)
-                        .map(|slice| libc::iovec {
-                            iov_base: slice.as_ptr() as *mut _,
-                            iov_len: slice.len(),
-                        }),
-                );
-            sending.header.msg_iov = sending.slices.as_mut_ptr();
-            sending.header.msg_iovlen = sending.slices.len() as _;
-            opcode::SendMsg::new(socket, &raw const sending.header)
-                .flags(libc::MSG_NOSIGNAL as u32)
-                .build()
-        };
-        // SAFETY: bytes, slices and header are owned by the boxed `Sending`, which stays in
-        // `in_flight`, unchanged, until `next` sees the completion (or is leaked). The
-        // kernel only reads them.
+            _parts: parts,
+        });
+        // SAFETY: bytes, slices and header are on the heap, owned by the `Sending`, which
+        // stays in `in_flight`, unchanged, until `next` sees the completion (or is leaked).
+        // The kernel only reads them.
         unsafe { self.push(entry.user_data(request::SEND | u64::from(key))) };
     }
 
@@ -356,7 +360,7 @@ impl Ring {
                 self.free.push(index);
                 let Sending {
                     connection, output, ..
-                } = *sending;
+                } = sending;
                 let outcome = match result {
                     0.. => Ok(result as usize),
                     _ => Err(io::Error::from_raw_os_error(-result)),
