@@ -197,8 +197,9 @@ pub enum TaskRun {
 /// A reactor may be made on one thread and moved to another before its first
 /// [`Reactor::wait`]; from then on it must stay on that thread (io_uring refuses others).
 pub struct Reactor {
-    core: Core,
+    /// Dropped first: the sockets must be open until the kernel's requests on them are over.
     backend: Backend,
+    core: Core,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one per worker")]

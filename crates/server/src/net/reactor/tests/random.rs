@@ -144,7 +144,7 @@ fn play(reactor: &mut Reactor, actions: &[Action], pattern: &[u8]) {
             Action::PeerHangsUp(slot) => {
                 let token = names[slot as usize];
                 // Unread bytes would make it a reset, which may overtake what was written.
-                while model.peer_reads(token, 1 << 20) > 0 {}
+                while model.peer_reads(token, 1 << 16) > 0 {}
                 let side = model.sides.get_mut(&token).unwrap();
                 if reactor.queued_bytes(token) == 0 && side.sent == side.peer_read {
                     side.peer = None;
@@ -201,7 +201,7 @@ fn play(reactor: &mut Reactor, actions: &[Action], pattern: &[u8]) {
             .wait(Some(Duration::from_millis(1)), &mut model)
             .unwrap();
         for &token in &names {
-            while model.peer_reads(token, 1 << 20) > 0 {}
+            while model.peer_reads(token, 1 << 16) > 0 {}
         }
         let done = names.iter().all(|token| {
             let side = &model.sides[token];
@@ -228,7 +228,7 @@ fn play(reactor: &mut Reactor, actions: &[Action], pattern: &[u8]) {
 
 pub(super) fn random_actions(reactor: Reactor) {
     let config = Config {
-        cases: 60,
+        cases: 40,
         failure_persistence: None,
         ..Config::default()
     };

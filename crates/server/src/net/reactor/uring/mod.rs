@@ -187,7 +187,18 @@ pub(super) fn tick<H: Handler>(
                 sent(reactor, connection, output, outcome, handler);
             }
             Some(Completion::Wake { more: false }) => uring.ring.watch(core.wake.eventfd()),
-            Some(Completion::Wake { more: true } | Completion::Cancelled) | None => {}
+            Some(Completion::Cancelled {
+                connection: index,
+                missed: true,
+            }) => {
+                if let Some(connection) = core.connections.at(index)
+                    && connection.receive == Receive::Cancelling
+                {
+                    connection.receive = Receive::Armed;
+                    uring.disarm(connection, index);
+                }
+            }
+            Some(Completion::Wake { .. } | Completion::Cancelled { .. }) | None => {}
         }
     }
     Ok(())

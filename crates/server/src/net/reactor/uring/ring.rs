@@ -76,8 +76,9 @@ pub(super) enum Completion {
     },
     /// The eventfd was written to. Unless `more`, it is no longer watched.
     Wake { more: bool },
-    /// Of a cancellation: what matters is the completion of what was cancelled.
-    Cancelled,
+    /// Of a connection's cancellation. If it has `missed`, the request was between two
+    /// states and may live on; else the request completes on its own.
+    Cancelled { connection: u32, missed: bool },
 }
 
 pub(super) enum Received {
@@ -215,7 +216,7 @@ impl Ring {
     pub fn cancel_receive(&mut self, connection: u32) {
         let entry = opcode::AsyncCancel::new(request::RECEIVE | u64::from(connection))
             .build()
-            .user_data(request::CANCEL);
+            .user_data(request::CANCEL | u64::from(connection));
         // SAFETY: it refers to no memory.
         unsafe { self.push(entry) };
     }
@@ -372,7 +373,10 @@ impl Ring {
                 }
             }
             request::WAKE => Completion::Wake { more },
-            _ => Completion::Cancelled,
+            _ => Completion::Cancelled {
+                connection: index,
+                missed: result < 0,
+            },
         })
     }
 
