@@ -144,8 +144,8 @@ fn main() {
     };
     let base = Options::default;
     let uring = ReactorKind::IoUring;
-    let cooperative = Options {
-        task_run: TaskRun::Cooperative,
+    let deferred = Options {
+        task_run: TaskRun::Deferred,
         ..base()
     };
     let few = Options {
@@ -158,8 +158,8 @@ fn main() {
     };
     let mut variants = vec![
         variant("epoll", ReactorKind::Epoll, base()),
-        variant("io_uring, deferred", uring, base()),
-        variant("io_uring, cooperative", uring, cooperative),
+        variant("io_uring, cooperative", uring, base()),
+        variant("io_uring, deferred", uring, deferred),
         variant("io_uring, 32 buffers", uring, few),
         variant("io_uring, 4 KB buffers", uring, small),
     ];

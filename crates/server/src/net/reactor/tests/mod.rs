@@ -138,8 +138,12 @@ fn pattern(length: usize) -> Vec<u8> {
 const FIRST: Token = Token(0, 1);
 const SECOND: Token = Token(1, 1);
 
-fn check(kind: ReactorKind, case: fn(Reactor)) {
-    match Reactor::new(kind, Options::default()) {
+fn check(kind: ReactorKind, task_run: TaskRun, case: fn(Reactor)) {
+    let options = Options {
+        task_run,
+        ..Options::default()
+    };
+    match Reactor::new(kind, options) {
         Ok(reactor) => {
             assert!(reactor.kind() == kind);
             case(reactor);
@@ -154,10 +158,16 @@ fn check(kind: ReactorKind, case: fn(Reactor)) {
 macro_rules! cases {
     ($($case:ident)*) => {
         mod epoll {
-            $(#[test] fn $case() { super::check(super::ReactorKind::Epoll, super::$case); })*
+            use super::{ReactorKind::Epoll, TaskRun::Cooperative, check};
+            $(#[test] fn $case() { check(Epoll, Cooperative, super::$case); })*
         }
         mod io_uring {
-            $(#[test] fn $case() { super::check(super::ReactorKind::IoUring, super::$case); })*
+            use super::{ReactorKind::IoUring, TaskRun::Cooperative, check};
+            $(#[test] fn $case() { check(IoUring, Cooperative, super::$case); })*
+        }
+        mod io_uring_deferred {
+            use super::{ReactorKind::IoUring, TaskRun::Deferred, check};
+            $(#[test] fn $case() { check(IoUring, Deferred, super::$case); })*
         }
     };
 }
