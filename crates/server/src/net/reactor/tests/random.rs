@@ -228,7 +228,7 @@ fn play(reactor: &mut Reactor, actions: &[Action], pattern: &[u8]) {
 
 pub(super) fn random_actions(reactor: Reactor) {
     let config = Config {
-        cases: 40,
+        cases: 16,
         failure_persistence: None,
         ..Config::default()
     };
