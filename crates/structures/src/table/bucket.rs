@@ -54,6 +54,11 @@ impl<S> Bucket<S> {
     }
 
     #[inline]
+    pub(super) fn elements(&self) -> impl Iterator<Item = &S> {
+        self.occupied().filter_map(|slot| self.get(slot))
+    }
+
+    #[inline]
     pub(super) fn first_free(&self) -> Option<usize> {
         group::matching(self.control, 0).next()
     }

@@ -2,7 +2,7 @@
 //! without a lock while the table goes on changing.
 
 use super::Slot;
-use super::scan::Iter;
+use super::scan::Elements;
 use super::segment::Segment;
 use super::table::SharedTable;
 
@@ -43,11 +43,8 @@ impl<S> FrozenTable<S> {
     }
 
     /// All elements, in the order of the segments' positions.
-    pub fn iter(&self) -> Iter<'_, S> {
-        Iter::new(
-            Box::new(self.segments.iter().map(Segment::as_ref)),
-            self.len,
-        )
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &S> {
+        Elements::new(self.segments.iter().map(Segment::as_ref), self.len)
     }
 
     /// Visits the elements of one segment (a few hundred at most, unless hashes
@@ -55,9 +52,7 @@ impl<S> FrozenTable<S> {
     pub fn visit_from(&self, segment_index: usize, mut visit: impl FnMut(&S)) -> Option<usize> {
         let segment = self.segments.get(segment_index)?;
         for bucket in segment.as_ref().buckets() {
-            for slot in bucket.occupied() {
-                bucket.get(slot).into_iter().for_each(&mut visit);
-            }
+            bucket.elements().for_each(&mut visit);
         }
         let next = segment_index + 1;
         (next < self.segments.len()).then_some(next)

@@ -54,6 +54,5 @@ pub use entry::{Entry, OccupiedSlot, VacantSlot};
 pub use frozen::FrozenTable;
 pub use ownership::{Ownership, Shared, Unique};
 pub use prefetch::prefetch_line;
-pub use scan::Iter;
 pub use slot::Slot;
 pub use table::{ExtendibleTable, SharedTable, Table};

@@ -86,7 +86,7 @@ pub(super) fn visit_home<S: Slot>(
     mut visit: impl FnMut(u32, &S),
 ) {
     for (_, bucket) in run(segment.buckets(), home) {
-        for element in bucket.occupied().filter_map(|slot| bucket.get(slot)) {
+        for element in bucket.elements() {
             let position = element.position();
             if segment.home(position) == home {
                 visit(position, element);
@@ -156,30 +156,38 @@ pub(super) fn remove<S>(segment: &mut SegmentMut<'_, S>, position: u32, place: P
     Some(element)
 }
 
-/// The positions of the segment's elements, bucket by bucket, slot by slot.
+/// The positions of the segment's elements, bucket by bucket, slot by slot; or other
+/// positions that are as good: those for which `same` holds between the lowest and the
+/// highest that an element may have, by the bits its slot holds.
 ///
 /// This is the part of moving a segment that runs the slots' own code, and may panic;
 /// nothing has changed by then.
-pub(super) fn positions<S: Slot>(segment: SegmentRef<'_, S>) -> Vec<u32> {
-    /// Far enough ahead for a cache miss, near enough not to be evicted again.
+pub(super) fn positions<S: Slot>(
+    segment: SegmentRef<'_, S>,
+    same: impl Fn(u32, u32) -> bool,
+) -> Vec<u32> {
+    /// Buckets: far enough ahead for a cache miss, near enough not to be evicted again.
     const AHEAD: usize = 2;
-    let elements = |bucket: &'_ Bucket<S>, visit: &mut dyn FnMut(&S)| {
-        for slot in bucket.occupied() {
-            if let Some(element) = bucket.get(slot) {
-                visit(element);
+    let known = |element: &S| {
+        let lowest = element.known_position();
+        let highest = lowest | u32::MAX.checked_shr(S::KNOWN_BITS).unwrap_or(0);
+        (S::KNOWN_BITS > 0 && same(lowest, highest)).then_some(lowest)
+    };
+    let prefetch = |bucket: &Bucket<S>| {
+        for element in bucket.elements() {
+            if known(element).is_none() {
+                element.prefetch();
             }
         }
     };
     let buckets = segment.buckets();
     let mut positions = Vec::with_capacity(segment.len());
-    for bucket in buckets.iter().take(AHEAD) {
-        elements(bucket, &mut S::prefetch);
-    }
+    buckets.iter().take(AHEAD).for_each(prefetch);
     for (index, bucket) in buckets.iter().enumerate() {
-        if let Some(ahead) = buckets.get(index + AHEAD) {
-            elements(ahead, &mut S::prefetch);
+        buckets.get(index + AHEAD).into_iter().for_each(prefetch);
+        for element in bucket.elements() {
+            positions.push(known(element).unwrap_or_else(|| element.position()));
         }
-        elements(bucket, &mut |element| positions.push(element.position()));
     }
     positions
 }

@@ -230,6 +230,14 @@ proptest! {
     }
 
     #[test]
+    fn slots_that_know_half_their_position_equal_the_model(
+        hashing in prop::sample::select(&HASHINGS[..]),
+        steps in prop::collection::vec(step(), 1..40),
+    ) {
+        Pair::<Prefixed, super::super::Unique>::run(hashing, &steps);
+    }
+
+    #[test]
     fn shared_table_equals_the_model(
         hashing in prop::sample::select(&HASHINGS[..]),
         steps in prop::collection::vec(step(), 1..40),
@@ -272,6 +280,37 @@ fn an_empty_table_allocates_nothing_and_answers() {
     table.note_deadline(5, 5);
     assert_eq!(table.earliest_deadline_ms(), u64::MAX);
     assert!(SharedTable::<Number>::new().freeze().is_empty());
+}
+
+/// A number that holds 16 bits of its position and counts how often it was read whole.
+struct Counted(u64);
+
+thread_local! {
+    static WHOLE_READS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+impl Slot for Counted {
+    const KNOWN_BITS: u32 = 16;
+
+    fn position(&self) -> u32 {
+        WHOLE_READS.set(WHOLE_READS.get() + 1);
+        (self.0 >> 32) as u32
+    }
+
+    fn known_position(&self) -> u32 {
+        (self.0 >> 32) as u32 & 0xffff_0000
+    }
+}
+
+#[test]
+fn known_bits_spare_reading_elements_when_growing() {
+    let mut table = Table::new();
+    for key in 0..10_000 {
+        table.insert(mix(key), Counted(mix(key)));
+    }
+    assert!(WHOLE_READS.get() < 10_000, "{} reads", WHOLE_READS.get());
+    check(&table);
+    assert!((0..10_000).all(|key| table.find(mix(key), |slot| slot.0 == mix(key)).is_some()));
 }
 
 /// Thousands of elements that no split can tell apart: the segment grows instead, and
