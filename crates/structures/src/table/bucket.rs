@@ -8,8 +8,11 @@
 //! ```
 //!
 //! Invariant: slot `i` is initialised if and only if tag `i` is not 0; the bucket owns
-//! its initialised slots. `o`, the overflow count, says how many elements were pushed
-//! past this bucket although their home is here or earlier; it sticks at 255.
+//! its initialised slots. `o`, the overflow filter, has a bit for each value of a tag's
+//! low three bits: set when an element with such a tag was pushed past this bucket
+//! although its home is here or earlier. So a search for something absent goes on to the
+//! next bucket for one such element in eight. Bits are never cleared one by one: the
+//! segment is rebuilt when too many may be stale.
 //!
 //! The `unsafe` here is reading slots whose tag says that they are initialised.
 
@@ -19,8 +22,13 @@ use std::num::NonZeroU8;
 use super::geometry::{LINE_BYTES, SLOTS};
 use super::group::{self, Matches};
 
-/// Where the overflow count stands in the control word.
+/// Where the overflow filter stands in the control word.
 const OVERFLOW: usize = SLOTS;
+
+#[inline]
+fn overflow_bit(tag: NonZeroU8) -> u8 {
+    1 << (tag.get() & 7)
+}
 
 #[repr(C, align(64))]
 pub(super) struct Bucket<S> {
@@ -63,23 +71,22 @@ impl<S> Bucket<S> {
         group::matching(self.control, 0).next()
     }
 
+    /// Whether an element with this tag may have been pushed past this bucket.
     #[inline]
-    pub(super) fn overflow(&self) -> u8 {
-        self.control[OVERFLOW]
+    pub(super) fn overflows(&self, tag: NonZeroU8) -> bool {
+        self.control[OVERFLOW] & overflow_bit(tag) != 0
     }
 
+    /// Whether any element may have been pushed past this bucket.
     #[inline]
-    pub(super) fn count_overflow(&mut self) {
-        self.control[OVERFLOW] = self.overflow().saturating_add(1);
+    pub(super) fn overflows_any(&self) -> bool {
+        self.control[OVERFLOW] != 0
     }
 
-    /// Undoes one [`count_overflow`](Self::count_overflow), unless the count stuck.
+    /// Notes that an element with this tag is pushed past this bucket.
     #[inline]
-    pub(super) fn uncount_overflow(&mut self) {
-        let count = self.overflow();
-        if count != u8::MAX {
-            self.control[OVERFLOW] = count.saturating_sub(1);
-        }
+    pub(super) fn mark_overflow(&mut self, tag: NonZeroU8) {
+        self.control[OVERFLOW] |= overflow_bit(tag);
     }
 
     #[inline]
@@ -115,7 +122,7 @@ impl<S> Bucket<S> {
         self.control[slot] = tag.get();
     }
 
-    /// Empties the slot. The overflow counts are the caller's to mend.
+    /// Empties the slot. Overflow filters stay as they are.
     #[inline]
     pub(super) fn take(&mut self, slot: usize) -> Option<(NonZeroU8, S)> {
         let tag = self.tag(slot)?;
@@ -135,7 +142,7 @@ impl<S> Bucket<S> {
                 copy.put(slot, tag, element.clone());
             }
         }
-        copy.control[OVERFLOW] = self.overflow();
+        copy.control[OVERFLOW] = self.control[OVERFLOW];
     }
 }
 
@@ -169,22 +176,12 @@ mod tests {
         assert_eq!(bucket.occupied().count(), 6);
         assert_eq!(std::rc::Rc::strong_count(&shared), 7);
         let mut copy = Bucket::new();
-        bucket.count_overflow();
+        assert!(!bucket.overflows_any());
+        bucket.mark_overflow(tag(9));
         bucket.clone_into(&mut copy);
-        assert_eq!((copy.overflow(), copy.occupied()), (1, bucket.occupied()));
+        assert_eq!(copy.occupied(), bucket.occupied());
+        assert!(copy.overflows_any() && copy.overflows(tag(17)) && !copy.overflows(tag(2)));
         drop((bucket, copy));
         assert_eq!(std::rc::Rc::strong_count(&shared), 1);
-    }
-
-    #[test]
-    fn the_overflow_count_sticks_at_its_top() {
-        let mut bucket = Bucket::<u64>::new();
-        bucket.uncount_overflow();
-        assert_eq!(bucket.overflow(), 0);
-        for _ in 0..300 {
-            bucket.count_overflow();
-        }
-        bucket.uncount_overflow();
-        assert_eq!(bucket.overflow(), 255);
     }
 }

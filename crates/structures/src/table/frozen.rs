@@ -57,4 +57,14 @@ impl<S> FrozenTable<S> {
         let next = segment_index + 1;
         (next < self.segments.len()).then_some(next)
     }
+
+    /// Lets go of one segment, the last; false when there is none left. For dropping a
+    /// large frozen table in slices.
+    pub fn release_segment(&mut self) -> bool {
+        let Some(segment) = self.segments.pop() else {
+            return false;
+        };
+        self.len -= segment.as_ref().len();
+        true
+    }
 }

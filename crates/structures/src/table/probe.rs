@@ -1,9 +1,9 @@
 //! Finding, placing and removing within one segment.
 //!
 //! An element is placed in the first bucket with a free slot from its home on, going
-//! round at the segment's end. Every bucket it was pushed past counts it in its
-//! overflow count, so a search may stop at the first bucket that nothing was pushed
-//! past.
+//! round at the segment's end. Every bucket it was pushed past notes that in its
+//! overflow filter, so a search may stop at the first bucket past which nothing of the
+//! kind was pushed.
 
 use std::num::NonZeroU8;
 
@@ -58,7 +58,7 @@ pub(super) fn find<'a, S>(
                 ));
             }
         }
-        if bucket.overflow() == 0 {
+        if !bucket.overflows(tag) {
             break;
         }
     }
@@ -92,7 +92,7 @@ pub(super) fn visit_home<S: Slot>(
                 visit(position, element);
             }
         }
-        if bucket.overflow() == 0 {
+        if !bucket.overflows_any() {
             break;
         }
     }
@@ -124,7 +124,7 @@ fn insert_at<S>(buckets: &mut [Bucket<S>], home: usize, tag: NonZeroU8, element:
                 slot,
             };
         }
-        buckets[index].count_overflow();
+        buckets[index].mark_overflow(tag);
         index = if index + 1 == buckets.len() {
             0
         } else {
@@ -141,18 +141,14 @@ fn insert_at<S>(buckets: &mut [Bucket<S>], home: usize, tag: NonZeroU8, element:
 #[inline]
 pub(super) fn remove<S>(segment: &mut SegmentMut<'_, S>, position: u32, place: Place) -> Option<S> {
     let len = segment.as_ref().len();
-    let mut index = segment.as_ref().home(position);
-    let buckets = segment.buckets_mut();
-    let (_, element) = buckets.get_mut(place.bucket)?.take(place.slot)?;
-    while index != place.bucket {
-        buckets[index].uncount_overflow();
-        index = if index + 1 == buckets.len() {
-            0
-        } else {
-            index + 1
-        };
-    }
+    let (_, element) = segment
+        .buckets_mut()
+        .get_mut(place.bucket)?
+        .take(place.slot)?;
     segment.set_len(len - 1);
+    if segment.as_ref().home(position) != place.bucket {
+        segment.count_stale();
+    }
     Some(element)
 }
 

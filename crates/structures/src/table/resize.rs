@@ -109,14 +109,27 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     }
 
     /// After removals: shrinks the segment around `position`, or merges it with its
-    /// buddy, if it has become sparse.
+    /// buddy, if it has become sparse; rebuilds it if its overflow filters have become
+    /// stale.
     #[inline]
     pub(super) fn give_back(&mut self, position: u32) {
         let segment = self.directory.at(position);
-        let sparse = segment.len() < sparse_below(segment.bucket_count());
-        if sparse && !(segment.bucket_count() == 1 && segment.depth() == 0) {
-            self.shrink(position);
+        let buckets = segment.bucket_count();
+        if segment.len() < sparse_below(buckets) {
+            if buckets > 1 || segment.depth() > 0 {
+                self.shrink(position);
+            }
+        } else if segment.stale() > buckets {
+            // One stale bit in eight, at most. About one element in six stands off its
+            // home, so this is an element moved per element removed, or less.
+            self.rebuild(position);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rebuild(&mut self, position: u32) {
+        self.resize(position, self.directory.at(position).bucket_count());
     }
 
     #[cold]

@@ -100,23 +100,25 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         mut visit: impl FnMut(&S),
     ) {
         let start = (random() >> 32) as u32;
-        let before = self.buckets_from(0);
-        let whole_table = self.directory.memory_bytes() / size_of::<Bucket<S>>();
-        for bucket in self
-            .buckets_from(start)
-            .chain(before)
-            .take(buckets.min(whole_table))
-        {
+        let mut after = self.buckets_from(start).peekable();
+        let first = after.peek().copied();
+        let before = self
+            .buckets_from(0)
+            .take_while(|&bucket| first.is_none_or(|first| !std::ptr::eq(bucket, first)));
+        for bucket in after.chain(before).take(buckets) {
             bucket.elements().for_each(&mut visit);
         }
     }
 
-    /// The buckets from the home bucket of `position` on, to the end of the table.
+    /// The buckets from the home bucket of `position` on, to the end of the table;
+    /// none of vacant segments.
     fn buckets_from(&self, position: u32) -> impl Iterator<Item = &Bucket<S>> {
         let mut skip = self.directory.at(position).home(position);
         self.directory
             .segments_from(position)
-            .flat_map(move |(_, segment)| &segment.buckets()[std::mem::take(&mut skip)..])
+            .map(move |(_, segment)| (segment, std::mem::take(&mut skip)))
+            .filter(|(segment, _)| !segment.is_vacant())
+            .flat_map(|(segment, skip)| &segment.buckets()[skip..])
     }
 
     /// Takes out every element for which `chosen` holds and hands it to `taken`. Whole

@@ -113,6 +113,11 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     #[inline]
     pub(super) fn place(&mut self, hash: u64, element: S) -> probe::Place {
         let position = position_of(hash);
+        debug_assert_eq!(
+            position,
+            element.position(),
+            "a slot inserted under another hash"
+        );
         while !self.directory.at(position).has_room() {
             self.make_room(position);
         }

@@ -1,6 +1,6 @@
 //! Matching one byte against the seven tags of a bucket, all at once.
 //!
-//! Input is a bucket's control word (seven tags, then the overflow count); the
+//! Input is a bucket's control word (seven tags, then the overflow filter); the
 //! answer is a bit per tag. `sse2` and `generic` are twins: the same answer for every
 //! input, which a property test asserts.
 
@@ -13,7 +13,7 @@ use generic as chosen;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use sse2 as chosen;
 
-/// The bits of the seven tags; the overflow count's bit is never part of an answer.
+/// The bits of the seven tags; the overflow filter's bit is never part of an answer.
 const TAG_BITS: u32 = 0x7f;
 
 /// The slots of a bucket that matched, in ascending order.

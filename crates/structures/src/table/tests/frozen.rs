@@ -82,8 +82,12 @@ proptest! {
             prop_assert_eq!(&content(frozen), model);
         }
         drop(table);
-        for (frozen, model) in frozen {
+        for (mut frozen, model) in frozen {
             prop_assert_eq!(content(&frozen), model);
+            while frozen.release_segment() {
+                content(&frozen);
+            }
+            prop_assert!(frozen.is_empty());
         }
         prop_assert_eq!(census.alive(), 0);
     }

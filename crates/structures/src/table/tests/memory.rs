@@ -1,5 +1,7 @@
 //! Memory per element, and (ignored, to be run in release) the time an operation takes.
 
+use std::num::NonZeroU8;
+
 use super::super::Table;
 use super::*;
 
@@ -18,6 +20,61 @@ fn small_tables_are_small() {
     assert_eq!(sizes[6], 128);
     assert!(sizes[15] <= 256, "{}", sizes[15]);
     assert!(sizes[63] <= 896, "{}", sizes[63]);
+}
+
+/// The average number of bucket lines that a successful and an unsuccessful search read.
+fn lines_read(table: &Table<Number>) -> (f64, f64) {
+    let (mut hit_lines, mut miss_lines, mut searches) = (0, 0, 0);
+    for (_, segment) in table.directory.segments_from(0) {
+        let buckets = segment.buckets();
+        for (index, bucket) in buckets.iter().enumerate() {
+            for element in bucket.elements() {
+                let home = segment.home(element.position());
+                hit_lines += 1 + (index + buckets.len() - home) % buckets.len();
+            }
+            for tag in (1..=8).filter_map(NonZeroU8::new) {
+                let run = (0..buckets.len())
+                    .take_while(|step| buckets[(index + step) % buckets.len()].overflows(tag))
+                    .count();
+                miss_lines += (run + 1).min(buckets.len());
+                searches += 1;
+            }
+        }
+    }
+    let per = |lines: usize, searches: usize| lines as f64 / searches as f64;
+    (per(hit_lines, table.len()), per(miss_lines, searches))
+}
+
+#[test]
+fn searches_read_little_more_than_one_line() {
+    let mut table = Table::new();
+    let (mut hits, mut misses, mut samples) = (0.0, 0.0, 0.0);
+    let mut worst = (0.0, 0.0);
+    let mut size = 1_000.0_f64;
+    for key in 0..200_000_u64 {
+        table.insert(mix(key), Number(mix(key)));
+        if table.len() as f64 >= size {
+            size *= 1.03;
+            let (hit, miss) = lines_read(&table);
+            hits += hit;
+            misses += miss;
+            samples += 1.0;
+            worst = (hit.max(worst.0), miss.max(worst.1));
+        }
+    }
+    let (hits, misses) = (hits / samples, misses / samples);
+    println!("lines read per hit {hits:.3}, per miss {misses:.3}, at worst {worst:.3?}");
+    assert!(hits < 1.2 && misses < 1.3, "{hits:.3}, {misses:.3}");
+    // What was pushed aside is forgotten again: removing and inserting for ever changes
+    // little.
+    for key in 0..600_000_u64 {
+        let (old, new) = (mix(key), mix(key + 200_000));
+        assert!(table.remove(old, |slot| slot.0 == old).is_some());
+        table.insert(new, Number(new));
+    }
+    let (hit, miss) = lines_read(&table);
+    println!("after much exchange {hit:.3} and {miss:.3}");
+    assert!(hit < 1.35 && miss < 1.6, "{hit:.3}, {miss:.3}");
 }
 
 #[test]

@@ -308,7 +308,9 @@ fn known_bits_spare_reading_elements_when_growing() {
     for key in 0..10_000 {
         table.insert(mix(key), Counted(mix(key)));
     }
-    assert!(WHOLE_READS.get() < 10_000, "{} reads", WHOLE_READS.get());
+    // Debug builds check the position of every element inserted.
+    let reads = WHOLE_READS.get() - if cfg!(debug_assertions) { 10_000 } else { 0 };
+    assert!(reads < 2_000, "{reads} reads");
     check(&table);
     assert!((0..10_000).all(|key| table.find(mix(key), |slot| slot.0 == mix(key)).is_some()));
 }
@@ -409,7 +411,7 @@ fn random_elements_are_spread_evenly() {
     assert!((15..=56).contains(&run.len()), "{} in 8 buckets", run.len());
     let mut all = 0;
     table.visit_random_run(&mut random, usize::MAX, |_| all += 1);
-    assert!(all >= 4_500, "{all}");
+    assert_eq!(all, 5_000);
     for key in 1..5_000 {
         table.remove(mix(key), |slot| slot.0 == mix(key));
     }
