@@ -23,16 +23,18 @@ use super::geometry::{LINE_BYTES, SLOTS};
 use super::group::{self, Matches};
 
 /// Where the overflow filter stands in the control word.
-const OVERFLOW: usize = SLOTS;
+const OVERFLOW_SHIFT: usize = 8 * SLOTS;
 
 #[inline]
-fn overflow_bit(tag: NonZeroU8) -> u8 {
-    1 << (tag.get() & 7)
+fn overflow_bit(tag: NonZeroU8) -> u64 {
+    1 << (OVERFLOW_SHIFT + (tag.get() & 7) as usize)
 }
 
 #[repr(C, align(64))]
 pub(super) struct Bucket<S> {
-    control: [u8; 8],
+    /// The tags from the lowest byte up, the overflow filter in the highest. Always read
+    /// and written whole: a byte written alone would delay the next look at all eight.
+    control: u64,
     slots: [MaybeUninit<S>; SLOTS],
 }
 
@@ -45,7 +47,7 @@ impl<S> Bucket<S> {
 
     pub(super) const fn new() -> Self {
         Self {
-            control: [0; 8],
+            control: 0,
             slots: [const { MaybeUninit::uninit() }; SLOTS],
         }
     }
@@ -74,27 +76,28 @@ impl<S> Bucket<S> {
     /// Whether an element with this tag may have been pushed past this bucket.
     #[inline]
     pub(super) fn overflows(&self, tag: NonZeroU8) -> bool {
-        self.control[OVERFLOW] & overflow_bit(tag) != 0
+        self.control & overflow_bit(tag) != 0
     }
 
     /// Whether any element may have been pushed past this bucket.
     #[inline]
     pub(super) fn overflows_any(&self) -> bool {
-        self.control[OVERFLOW] != 0
+        self.control >> OVERFLOW_SHIFT != 0
     }
 
     /// Notes that an element with this tag is pushed past this bucket.
     #[inline]
     pub(super) fn mark_overflow(&mut self, tag: NonZeroU8) {
-        self.control[OVERFLOW] |= overflow_bit(tag);
+        self.control |= overflow_bit(tag);
     }
 
     #[inline]
     pub(super) fn tag(&self, slot: usize) -> Option<NonZeroU8> {
-        self.control[..SLOTS]
-            .get(slot)
-            .copied()
-            .and_then(NonZeroU8::new)
+        if slot < SLOTS {
+            NonZeroU8::new((self.control >> (8 * slot)) as u8)
+        } else {
+            None
+        }
     }
 
     #[inline]
@@ -117,16 +120,19 @@ impl<S> Bucket<S> {
     /// When the slot is not free: its element would be forgotten.
     #[inline]
     pub(super) fn put(&mut self, slot: usize, tag: NonZeroU8, element: S) {
-        assert!(self.tag(slot).is_none(), "a slot is filled only when free");
+        assert!(
+            slot < SLOTS && self.tag(slot).is_none(),
+            "a slot is filled only when free"
+        );
         self.slots[slot].write(element);
-        self.control[slot] = tag.get();
+        self.control |= u64::from(tag.get()) << (8 * slot);
     }
 
     /// Empties the slot. Overflow filters stay as they are.
     #[inline]
     pub(super) fn take(&mut self, slot: usize) -> Option<(NonZeroU8, S)> {
         let tag = self.tag(slot)?;
-        self.control[slot] = 0;
+        self.control &= !(0xff << (8 * slot));
         // SAFETY: the tag was not 0, so the slot is initialised; it is 0 now, so
         // nothing reads the slot again before the next `put`.
         Some((tag, unsafe { self.slots[slot].assume_init_read() }))
@@ -142,7 +148,7 @@ impl<S> Bucket<S> {
                 copy.put(slot, tag, element.clone());
             }
         }
-        copy.control[OVERFLOW] = self.control[OVERFLOW];
+        copy.control |= self.control & (0xff << OVERFLOW_SHIFT);
     }
 }
 
