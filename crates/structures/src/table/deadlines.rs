@@ -28,7 +28,7 @@ pub enum Due {
     Remove,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines {
     /// (deadline in Unix milliseconds, a position in the segment), earliest first.
     heap: BinaryHeap<Reverse<(u64, u32)>>,

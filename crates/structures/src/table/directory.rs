@@ -255,6 +255,25 @@ impl<S> Directory<S, Shared> {
     }
 }
 
+impl<S> Clone for Directory<S, Shared> {
+    /// Another directory of the same segments.
+    fn clone(&self) -> Self {
+        for (_, segment) in self.segments_from(0) {
+            // The reference that the copied entries stand for.
+            segment.share().into_handle();
+        }
+        Self {
+            root: self.root,
+            handles: self.handles.clone(),
+            depth: self.depth,
+            segments: self.segments,
+            deepest: self.deepest,
+            segment_bytes: self.segment_bytes,
+            owns: PhantomData,
+        }
+    }
+}
+
 impl<S, O> Drop for Directory<S, O> {
     fn drop(&mut self) {
         let mut index = 0;

@@ -1,6 +1,8 @@
 //! A frozen table: what a shared table held at one moment, readable from any thread
 //! without a lock while the table goes on changing.
 
+use std::fmt;
+
 use super::Slot;
 use super::scan::Elements;
 use super::segment::Segment;
@@ -23,6 +25,15 @@ impl<S: Slot + Clone> SharedTable<S> {
             segments: self.directory.share_segments(),
             len: self.len,
         }
+    }
+}
+
+impl<S> fmt::Debug for FrozenTable<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrozenTable")
+            .field("len", &self.len)
+            .field("segments", &self.segments.len())
+            .finish()
     }
 }
 

@@ -367,6 +367,12 @@ impl<'a, S> SegmentRef<'a, S> {
         prefetch_line(self.handle.first_bucket().wrapping_add(self.home(position)));
     }
 
+    /// Begins to load the header's line, which every change touches.
+    #[inline]
+    pub(super) fn prefetch_header(self) {
+        prefetch_line(self.handle.header());
+    }
+
     /// Another reference to this segment.
     pub(super) fn share(self) -> Segment<S> {
         if !self.is_vacant() {

@@ -195,6 +195,7 @@ impl<S: ItemSlot, O: Ownership<S>> Pair<S, O> {
                 .candidates(hash, |slot| seen |= slot.item().key == key);
             assert!(seen);
             self.table.prefetch_bucket(hash);
+            self.table.prefetch_change(hash);
         }
         for key in 100_000..100_050 {
             let hash = self.hashing.hash(key);
