@@ -52,10 +52,28 @@ impl<S> Bucket<S> {
         }
     }
 
-    /// The slots that may hold an element with this tag.
+    /// The slots that hold an element with this tag.
     #[inline]
-    pub(super) fn matching(&self, tag: NonZeroU8) -> Matches {
+    fn matching(&self, tag: NonZeroU8) -> Matches {
         group::matching(self.control, tag.get())
+    }
+
+    /// The first slot with this tag for whose element `equal` holds.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        tag: NonZeroU8,
+        equal: &mut impl FnMut(&S) -> bool,
+    ) -> Option<(usize, &S)> {
+        for slot in self.matching(tag) {
+            // SAFETY: `matching` answers with slots below `SLOTS`, whose tag equals one
+            // that is not 0; so the slot exists and is initialised (the invariant).
+            let element = unsafe { self.slots.get_unchecked(slot).assume_init_ref() };
+            if equal(element) {
+                return Some((slot, element));
+            }
+        }
+        None
     }
 
     #[inline]

@@ -44,19 +44,37 @@ pub(super) fn find<'a, S>(
     tag: NonZeroU8,
     mut equal: impl FnMut(&S) -> bool,
 ) -> Option<(Place, &'a S)> {
-    for (index, bucket) in run(segment.buckets(), segment.home(position)) {
-        for slot in bucket.matching(tag) {
-            if let Some(element) = bucket.get(slot)
-                && equal(element)
-            {
-                return Some((
-                    Place {
-                        bucket: index,
-                        slot,
-                    },
-                    element,
-                ));
-            }
+    let buckets = segment.buckets();
+    let home = segment.home(position);
+    let bucket = &buckets[home];
+    if let Some((slot, element)) = bucket.find(tag, &mut equal) {
+        return Some((Place { bucket: home, slot }, element));
+    }
+    if bucket.overflows(tag) {
+        find_past(buckets, home, tag, &mut equal)
+    } else {
+        None
+    }
+}
+
+/// Goes on with [`find`] after the home bucket. Apart, so that what nearly every search
+/// runs is short and straight.
+#[inline(never)]
+fn find_past<'a, S>(
+    buckets: &'a [Bucket<S>],
+    home: usize,
+    tag: NonZeroU8,
+    equal: &mut impl FnMut(&S) -> bool,
+) -> Option<(Place, &'a S)> {
+    for (index, bucket) in run(buckets, home).skip(1) {
+        if let Some((slot, element)) = bucket.find(tag, equal) {
+            return Some((
+                Place {
+                    bucket: index,
+                    slot,
+                },
+                element,
+            ));
         }
         if !bucket.overflows(tag) {
             break;
