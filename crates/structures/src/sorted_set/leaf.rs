@@ -1,0 +1,415 @@
+//! A leaf: a run of consecutive members, packed into one allocation.
+//!
+//! It knows no tree and no index. It may be shared with frozen sets: every change
+//! first makes the leaf this owner's own, by a copy if need be.
+//!
+//! ```text
+//!  refcount  heap_bytes  members  capacity            (32 bytes, the first and last
+//! ┌────────┬───────────┬────────┬──────────┐           are the shared pointer's)
+//! ├────────┴───────────┴────────┴──────────┴──────────────────────────────┐
+//! │ scores 8·n │ ends 2·n │ tags n │ … gap … │ member 0 │ … │ member n-1 │
+//! └───────────────────────────────────────────────────────────────────────┘
+//!                                             └────── heap_bytes ────────┘
+//! ```
+//!
+//! - `scores` are little-endian doubles, in order.
+//! - `ends[i]` is the distance in bytes from the end of the buffer to the end of
+//!   member `i`. So member `i` starts where member `i-1` ends, member 0 starts
+//!   `heap_bytes` from the end, and an insertion leaves what lies after it untouched.
+//! - `tags[i]` is the low byte of the member's 32-bit position hash: a lookup by
+//!   member looks only at those with its tag.
+//! - The members lie in order at the end of the buffer, so that both halves grow into
+//!   the gap.
+//!
+//! Invariants: entries ascend strictly by (score, member); a leaf with more than one
+//! member has at most [`DATA_BYTES_MAX`] bytes of data (so that `ends` fit 16 bits);
+//! a member too long for that is alone in its leaf.
+
+use std::ops::Range;
+
+use triomphe::{Arc, ThinArc};
+
+use super::cut::Cut;
+use super::size_class::size_class;
+
+/// Size of a full leaf's allocation, in bytes.
+const ALLOCATION_BYTES_MAX: usize = 4096;
+/// What precedes the data: refcount, header, capacity.
+const PRELUDE_BYTES: usize = 8 + size_of::<Header>() + 8;
+/// Most bytes of data in a leaf of several members.
+pub(super) const DATA_BYTES_MAX: usize = ALLOCATION_BYTES_MAX - PRELUDE_BYTES;
+/// A leaf with less data than this looks for a neighbour to merge with.
+pub(super) const DATA_BYTES_MIN: usize = DATA_BYTES_MAX / 4;
+/// Score, end and tag of one member.
+const FIXED_BYTES: usize = 8 + 2 + 1;
+
+/// Where fresh buffers are copied from: faster than filling byte by byte.
+static ZEROS: [u8; ALLOCATION_BYTES_MAX] = [0; ALLOCATION_BYTES_MAX];
+
+#[derive(Clone, Copy)]
+struct Header {
+    heap_bytes: usize,
+    members: usize,
+}
+
+/// A shareable run of members. Cloning it shares it.
+#[derive(Clone)]
+pub(super) struct Leaf(ThinArc<Header, u8>);
+
+impl Leaf {
+    /// A leaf of one member.
+    pub(super) fn with_entry(score: f64, member: &[u8], tag: u8) -> Self {
+        let mut leaf = Self::empty(FIXED_BYTES + member.len());
+        leaf.insert(0, score, member, tag);
+        leaf
+    }
+
+    /// An empty leaf with room for all that a leaf may hold, or for one member that
+    /// is longer than that.
+    pub(super) fn with_full_room(member_bytes: usize) -> Self {
+        Self::empty(DATA_BYTES_MAX.max(FIXED_BYTES + member_bytes))
+    }
+
+    /// An empty leaf with room for `data_bytes`, rounded up to a size class.
+    fn empty(data_bytes: usize) -> Self {
+        let capacity = size_class(data_bytes + PRELUDE_BYTES) - PRELUDE_BYTES;
+        let header = Header {
+            heap_bytes: 0,
+            members: 0,
+        };
+        let zeros = ZEROS.get(..capacity);
+        Self(match zeros {
+            Some(zeros) => ThinArc::from_header_and_slice(header, zeros),
+            None => ThinArc::from_header_and_slice(header, &vec![0; capacity]),
+        })
+    }
+
+    /// Copies runs of entries, which must be in order, into one new leaf with room
+    /// for `spare_bytes` more.
+    fn gather(pieces: &[(&Leaf, Range<usize>)], spare_bytes: usize) -> Self {
+        let members: usize = pieces.iter().map(|(_, run)| run.len()).sum();
+        let heap_bytes: usize = pieces
+            .iter()
+            .map(|(leaf, run)| leaf.heap_bytes_of(run))
+            .sum();
+        let mut new = Self::empty(members * FIXED_BYTES + heap_bytes + spare_bytes);
+        new.edit(|header, data| {
+            header.members = members;
+            header.heap_bytes = heap_bytes;
+            let capacity = data.len();
+            let mut at = 0;
+            // Distance from the buffer's end to the end of the current piece.
+            let mut piece_start = heap_bytes;
+            for (leaf, run) in pieces {
+                let bytes = leaf.heap_bytes_of(run);
+                let piece_end = piece_start - bytes;
+                data[capacity - piece_start..capacity - piece_end]
+                    .copy_from_slice(leaf.heap_of(run));
+                data[at * 8..(at + run.len()) * 8]
+                    .copy_from_slice(leaf.scores()[run.clone()].as_flattened());
+                data[members * 10 + at..][..run.len()].copy_from_slice(&leaf.tags()[run.clone()]);
+                let source_end = leaf.boundary(run.end);
+                let (ends, _) = data[members * 8 + at * 2..][..run.len() * 2].as_chunks_mut();
+                for (end, source) in ends.iter_mut().zip(&leaf.ends()[run.clone()]) {
+                    let distance = usize::from(u16::from_le_bytes(*source)) - source_end;
+                    *end = ((distance + piece_end) as u16).to_le_bytes();
+                }
+                at += run.len();
+                piece_start = piece_end;
+            }
+        });
+        new
+    }
+
+    /// Number of members.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.0.header.header.members
+    }
+
+    /// Size of the allocation, in bytes.
+    pub(super) fn allocation_bytes(&self) -> usize {
+        PRELUDE_BYTES + self.capacity()
+    }
+
+    /// Bytes in use, without the gap.
+    #[inline]
+    pub(super) fn data_bytes(&self) -> usize {
+        self.len() * FIXED_BYTES + self.heap_bytes()
+    }
+
+    /// Whether a member of `member_bytes` may join this leaf.
+    #[inline]
+    pub(super) fn fits(&self, member_bytes: usize) -> bool {
+        self.len() == 0 || self.data_bytes() + FIXED_BYTES + member_bytes <= DATA_BYTES_MAX
+    }
+
+    /// Whether a member of this length is better kept alone than split around.
+    pub(super) fn is_bulky(member_bytes: usize) -> bool {
+        FIXED_BYTES + member_bytes > DATA_BYTES_MAX / 2
+    }
+
+    /// The score of entry `i`.
+    #[inline]
+    pub(super) fn score(&self, i: usize) -> f64 {
+        f64::from_le_bytes(self.scores()[i])
+    }
+
+    /// The member of entry `i`.
+    #[inline]
+    pub(super) fn member(&self, i: usize) -> &[u8] {
+        self.heap_of(&(i..i + 1))
+    }
+
+    /// The entry `i`.
+    #[inline]
+    pub(super) fn entry(&self, i: usize) -> (&[u8], f64) {
+        (self.member(i), self.score(i))
+    }
+
+    /// Where `member` is in this leaf.
+    #[inline]
+    pub(super) fn position(&self, tag: u8, member: &[u8]) -> Option<usize> {
+        self.tagged(tag).find(|&i| self.member(i) == member)
+    }
+
+    /// The entries with this tag.
+    #[inline]
+    pub(super) fn tagged(&self, tag: u8) -> impl Iterator<Item = usize> {
+        memchr::memchr_iter(tag, self.tags())
+    }
+
+    /// The number of entries that lie before the cut.
+    #[inline]
+    pub(super) fn partition(&self, cut: &impl Cut) -> usize {
+        let scores = self.scores();
+        let mut low = 0;
+        let mut high = scores.len();
+        while low < high {
+            let middle = low.midpoint(high);
+            if cut.follows(f64::from_le_bytes(scores[middle]), || self.member(middle)) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// Inserts an entry at `i`. The caller has checked that it belongs there and
+    /// [`fits`](Self::fits).
+    pub(super) fn insert(&mut self, i: usize, score: f64, member: &[u8], tag: u8) {
+        self.own_with_room(FIXED_BYTES + member.len());
+        let boundary = self.boundary(i);
+        self.edit(|header, data| {
+            let (n, heap) = (header.members, header.heap_bytes);
+            let capacity = data.len();
+            let from = capacity - heap;
+            data.copy_within(from..capacity - boundary, from - member.len());
+            data[capacity - boundary - member.len()..capacity - boundary].copy_from_slice(member);
+            data.copy_within(10 * n + i..11 * n, 10 * n + i + 11);
+            data.copy_within(10 * n..10 * n + i, 10 * n + 10);
+            data.copy_within(8 * n + 2 * i..10 * n, 8 * n + 2 * i + 10);
+            data.copy_within(8 * n..8 * n + 2 * i, 8 * n + 8);
+            data.copy_within(8 * i..8 * n, 8 * i + 8);
+            data[8 * i..8 * i + 8].copy_from_slice(&score.to_le_bytes());
+            data[10 * (n + 1) + i] = tag;
+            let ends = &mut data[8 * (n + 1)..];
+            ends[2 * i..2 * i + 2].copy_from_slice(&(boundary as u16).to_le_bytes());
+            shift_ends(&mut ends[..2 * i], member.len() as u16);
+            header.members += 1;
+            header.heap_bytes += member.len();
+        });
+    }
+
+    /// Changes the score of entry `from` and moves it to where it belongs: to `to`,
+    /// counted without the entry itself.
+    pub(super) fn rescore(&mut self, from: usize, to: usize, score: f64) {
+        self.own_with_room(0);
+        let (low, high) = (from.min(to), from.max(to));
+        let moved = self.heap_bytes_of(&(from..from + 1));
+        let (heap_start, heap_end) = (self.boundary(low), self.boundary(high + 1));
+        self.edit(|header, data| {
+            let n = header.members;
+            data[8 * from..8 * from + 8].copy_from_slice(&score.to_le_bytes());
+            if from == to {
+                return;
+            }
+            let capacity = data.len();
+            rotate(&mut data[8 * low..8 * (high + 1)], 8, from < to);
+            rotate(&mut data[10 * n + low..10 * n + high + 1], 1, from < to);
+            rotate(
+                &mut data[capacity - heap_start..capacity - heap_end],
+                moved,
+                from < to,
+            );
+            let ends = &mut data[8 * n + 2 * low..8 * n + 2 * (high + 1)];
+            rotate(ends, 2, from < to);
+            if from < to {
+                let (others, own) = ends.split_at_mut(2 * (high - low));
+                shift_ends(others, moved as u16);
+                own.copy_from_slice(&(heap_end as u16).to_le_bytes());
+            } else {
+                let (own, others) = ends.split_at_mut(2);
+                shift_ends(others, (moved as u16).wrapping_neg());
+                own.copy_from_slice(&((heap_start - moved) as u16).to_le_bytes());
+            }
+        });
+    }
+
+    /// Removes the entries of `run`, and gives memory back when much is unused.
+    pub(super) fn remove(&mut self, run: Range<usize>) {
+        let left = self.data_bytes() - run.len() * FIXED_BYTES - self.heap_bytes_of(&run);
+        let shrunk = size_class(left + PRELUDE_BYTES);
+        if !self.0.with_arc(Arc::is_unique) || shrunk * 8 <= self.allocation_bytes() * 5 {
+            *self = Self::gather(&[(self, 0..run.start), (self, run.end..self.len())], 0);
+            return;
+        }
+        let boundary = self.boundary(run.start);
+        let removed = self.heap_bytes_of(&run);
+        self.edit(|header, data| {
+            let n = header.members;
+            let kept = n - run.len();
+            let from = data.len() - header.heap_bytes;
+            data.copy_within(from..data.len() - boundary, from + removed);
+            let ends = 8 * n;
+            shift_ends(
+                &mut data[ends..ends + 2 * run.start],
+                (removed as u16).wrapping_neg(),
+            );
+            data.copy_within(8 * run.end..8 * n, 8 * run.start);
+            data.copy_within(ends..ends + 2 * run.start, 8 * kept);
+            data.copy_within(ends + 2 * run.end..10 * n, 8 * kept + 2 * run.start);
+            data.copy_within(10 * n..10 * n + run.start, 10 * kept);
+            data.copy_within(10 * n + run.end..11 * n, 10 * kept + run.start);
+            header.members = kept;
+            header.heap_bytes -= removed;
+        });
+    }
+
+    /// Divides the entries into those before `i` and the rest.
+    pub(super) fn split(&self, i: usize) -> (Leaf, Leaf) {
+        (
+            Self::gather(&[(self, 0..i)], 0),
+            Self::gather(&[(self, i..self.len())], 0),
+        )
+    }
+
+    /// One leaf with the entries of both; `right`'s must all follow `left`'s.
+    pub(super) fn merged(left: &Leaf, right: &Leaf) -> Leaf {
+        Self::gather(&[(left, 0..left.len()), (right, 0..right.len())], 0)
+    }
+
+    /// The entry at which the data divides into two halves of about equal size;
+    /// neither is empty when there are two entries or more.
+    pub(super) fn middle(&self) -> usize {
+        let half = self.data_bytes() / 2;
+        let after = |i: usize| i * FIXED_BYTES + (self.heap_bytes() - self.boundary(i));
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if after(middle) < half {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low.clamp(1, self.len().saturating_sub(1).max(1))
+    }
+
+    /// Makes the buffer exactly as large as its class needs to be: for leaves that
+    /// are expected to stay as they are.
+    pub(super) fn shrink(&mut self) {
+        if size_class(self.data_bytes() + PRELUDE_BYTES) < self.allocation_bytes() {
+            *self = Self::gather(&[(self, 0..self.len())], 0);
+        }
+    }
+
+    /// Makes the leaf this owner's own, with at least `spare_bytes` of gap.
+    fn own_with_room(&mut self, spare_bytes: usize) {
+        let enough = self.capacity() - self.data_bytes() >= spare_bytes;
+        if !enough || !self.0.with_arc(Arc::is_unique) {
+            *self = Self::gather(&[(self, 0..self.len())], spare_bytes);
+        }
+    }
+
+    /// Changes header and buffer in place. The leaf must not be shared.
+    #[inline]
+    fn edit<R>(&mut self, change: impl FnOnce(&mut Header, &mut [u8]) -> R) -> R {
+        self.0.with_arc_mut(|shared| {
+            let own = Arc::get_mut(shared).expect("a leaf is its owner's before it is changed");
+            let mut header = *own.header();
+            let result = change(&mut header, own.slice_mut());
+            *own.header_mut() = header;
+            result
+        })
+    }
+
+    #[inline]
+    fn capacity(&self) -> usize {
+        self.0.slice.len()
+    }
+
+    #[inline]
+    fn heap_bytes(&self) -> usize {
+        self.0.header.header.heap_bytes
+    }
+
+    #[inline]
+    fn scores(&self) -> &[[u8; 8]] {
+        self.0.slice[..8 * self.len()].as_chunks().0
+    }
+
+    #[inline]
+    fn ends(&self) -> &[[u8; 2]] {
+        let n = self.len();
+        self.0.slice[8 * n..10 * n].as_chunks().0
+    }
+
+    #[inline]
+    fn tags(&self) -> &[u8] {
+        let n = self.len();
+        &self.0.slice[10 * n..11 * n]
+    }
+
+    /// Distance from the end of the buffer to the start of member `i`, which is the
+    /// end of the one before it.
+    #[inline]
+    fn boundary(&self, i: usize) -> usize {
+        match i.checked_sub(1) {
+            None => self.heap_bytes(),
+            Some(before) => usize::from(u16::from_le_bytes(self.ends()[before])),
+        }
+    }
+
+    #[inline]
+    fn heap_of(&self, run: &Range<usize>) -> &[u8] {
+        let capacity = self.capacity();
+        &self.0.slice[capacity - self.boundary(run.start)..capacity - self.boundary(run.end)]
+    }
+
+    #[inline]
+    fn heap_bytes_of(&self, run: &Range<usize>) -> usize {
+        self.boundary(run.start) - self.boundary(run.end)
+    }
+}
+
+/// Adds `distance` (modulo 2^16, so that a negative one subtracts) to each end.
+#[inline]
+fn shift_ends(ends: &mut [u8], distance: u16) {
+    for end in ends.as_chunks_mut().0 {
+        *end = u16::from_le_bytes(*end)
+            .wrapping_add(distance)
+            .to_le_bytes();
+    }
+}
+
+/// Moves the first `width` bytes of `run` to its end, or the last to its start.
+#[inline]
+fn rotate(run: &mut [u8], width: usize, forward: bool) {
+    if forward {
+        run.rotate_left(width);
+    } else {
+        run.rotate_right(width);
+    }
+}
