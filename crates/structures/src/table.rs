@@ -1,1 +1,0 @@
-//! An extendible hash table that never pauses to grow.

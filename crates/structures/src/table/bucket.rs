@@ -1,0 +1,185 @@
+//! A bucket: one cache line with seven slots.
+//!
+//! ```text
+//!  0        7 8       16       24       32       40       48       56       64
+//! +--------+-+--------+--------+--------+--------+--------+--------+--------+
+//! | 7 tags |o| slot 0 | slot 1 | slot 2 | slot 3 | slot 4 | slot 5 | slot 6 |
+//! +--------+-+--------+--------+--------+--------+--------+--------+--------+
+//! ```
+//!
+//! Invariant: slot `i` is initialised if and only if tag `i` is not 0; the bucket owns
+//! its initialised slots. `o`, the overflow count, says how many elements were pushed
+//! past this bucket although their home is here or earlier; it sticks at 255.
+//!
+//! The `unsafe` here is reading slots whose tag says that they are initialised.
+
+use std::mem::{MaybeUninit, needs_drop};
+use std::num::NonZeroU8;
+
+use super::geometry::{LINE_BYTES, SLOTS};
+use super::group::{self, Matches};
+
+/// Where the overflow count stands in the control word.
+const OVERFLOW: usize = SLOTS;
+
+#[repr(C, align(64))]
+pub(super) struct Bucket<S> {
+    control: [u8; 8],
+    slots: [MaybeUninit<S>; SLOTS],
+}
+
+impl<S> Bucket<S> {
+    /// Evaluated by whoever makes a table: slots are 8 bytes, a bucket a cache line.
+    pub(super) const LAYOUT_CHECK: () = {
+        assert!(size_of::<S>() == 8, "a table's slot must be 8 bytes");
+        assert!(size_of::<Self>() == LINE_BYTES && align_of::<Self>() == LINE_BYTES);
+    };
+
+    pub(super) const fn new() -> Self {
+        Self {
+            control: [0; 8],
+            slots: [const { MaybeUninit::uninit() }; SLOTS],
+        }
+    }
+
+    /// The slots that may hold an element with this tag.
+    #[inline]
+    pub(super) fn matching(&self, tag: NonZeroU8) -> Matches {
+        group::matching(self.control, tag.get())
+    }
+
+    #[inline]
+    pub(super) fn occupied(&self) -> Matches {
+        group::occupied(self.control)
+    }
+
+    #[inline]
+    pub(super) fn first_free(&self) -> Option<usize> {
+        group::matching(self.control, 0).next()
+    }
+
+    #[inline]
+    pub(super) fn overflow(&self) -> u8 {
+        self.control[OVERFLOW]
+    }
+
+    #[inline]
+    pub(super) fn count_overflow(&mut self) {
+        self.control[OVERFLOW] = self.overflow().saturating_add(1);
+    }
+
+    /// Undoes one [`count_overflow`](Self::count_overflow), unless the count stuck.
+    #[inline]
+    pub(super) fn uncount_overflow(&mut self) {
+        let count = self.overflow();
+        if count != u8::MAX {
+            self.control[OVERFLOW] = count.saturating_sub(1);
+        }
+    }
+
+    #[inline]
+    pub(super) fn tag(&self, slot: usize) -> Option<NonZeroU8> {
+        self.control[..SLOTS]
+            .get(slot)
+            .copied()
+            .and_then(NonZeroU8::new)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, slot: usize) -> Option<&S> {
+        self.tag(slot)?;
+        // SAFETY: the tag is not 0, so the slot is initialised (the invariant).
+        Some(unsafe { self.slots[slot].assume_init_ref() })
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut S> {
+        self.tag(slot)?;
+        // SAFETY: the tag is not 0, so the slot is initialised (the invariant).
+        Some(unsafe { self.slots[slot].assume_init_mut() })
+    }
+
+    /// Fills the free slot `slot`.
+    ///
+    /// # Panics
+    /// When the slot is not free: its element would be forgotten.
+    #[inline]
+    pub(super) fn put(&mut self, slot: usize, tag: NonZeroU8, element: S) {
+        assert!(self.tag(slot).is_none(), "a slot is filled only when free");
+        self.slots[slot].write(element);
+        self.control[slot] = tag.get();
+    }
+
+    /// Empties the slot. The overflow counts are the caller's to mend.
+    #[inline]
+    pub(super) fn take(&mut self, slot: usize) -> Option<(NonZeroU8, S)> {
+        let tag = self.tag(slot)?;
+        self.control[slot] = 0;
+        // SAFETY: the tag was not 0, so the slot is initialised; it is 0 now, so
+        // nothing reads the slot again before the next `put`.
+        Some((tag, unsafe { self.slots[slot].assume_init_read() }))
+    }
+
+    /// A bucket with clones of the elements in the same slots.
+    pub(super) fn clone_into(&self, copy: &mut Self)
+    where
+        S: Clone,
+    {
+        for slot in self.occupied() {
+            if let (Some(tag), Some(element)) = (self.tag(slot), self.get(slot)) {
+                copy.put(slot, tag, element.clone());
+            }
+        }
+        copy.control[OVERFLOW] = self.overflow();
+    }
+}
+
+impl<S> Drop for Bucket<S> {
+    fn drop(&mut self) {
+        if needs_drop::<S>() {
+            for slot in self.occupied() {
+                drop(self.take(slot));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_owned_and_found_by_tag() {
+        let tag = |byte| NonZeroU8::new(byte).unwrap();
+        let shared = std::rc::Rc::new(5_u64);
+        let mut bucket = Bucket::new();
+        for slot in 0..SLOTS {
+            assert_eq!(bucket.first_free(), Some(slot));
+            bucket.put(slot, tag(1 + slot as u8 % 2), shared.clone());
+        }
+        assert_eq!(bucket.first_free(), None);
+        assert_eq!(bucket.matching(tag(2)).collect::<Vec<_>>(), [1, 3, 5]);
+        assert_eq!(bucket.take(3).unwrap().0, tag(2));
+        assert!(bucket.take(3).is_none() && bucket.get(3).is_none() && bucket.get(7).is_none());
+        assert_eq!(bucket.occupied().count(), 6);
+        assert_eq!(std::rc::Rc::strong_count(&shared), 7);
+        let mut copy = Bucket::new();
+        bucket.count_overflow();
+        bucket.clone_into(&mut copy);
+        assert_eq!((copy.overflow(), copy.occupied()), (1, bucket.occupied()));
+        drop((bucket, copy));
+        assert_eq!(std::rc::Rc::strong_count(&shared), 1);
+    }
+
+    #[test]
+    fn the_overflow_count_sticks_at_its_top() {
+        let mut bucket = Bucket::<u64>::new();
+        bucket.uncount_overflow();
+        assert_eq!(bucket.overflow(), 0);
+        for _ in 0..300 {
+            bucket.count_overflow();
+        }
+        bucket.uncount_overflow();
+        assert_eq!(bucket.overflow(), 255);
+    }
+}

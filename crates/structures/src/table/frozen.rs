@@ -1,0 +1,65 @@
+//! A frozen table: what a shared table held at one moment, readable from any thread
+//! without a lock while the table goes on changing.
+
+use super::Slot;
+use super::scan::Iter;
+use super::segment::Segment;
+use super::table::SharedTable;
+
+/// The elements of a [`SharedTable`] as of [`freeze`](SharedTable::freeze).
+///
+/// Holds references to the table's segments. Dropping it drops the slots of those that
+/// the table has copied or let go of since.
+pub struct FrozenTable<S> {
+    segments: Vec<Segment<S>>,
+    len: usize,
+}
+
+impl<S: Slot + Clone> SharedTable<S> {
+    /// The table as it is now, in O(segments) pointer copies. Costs later writers one
+    /// copy of each segment they touch, while the result lives.
+    pub fn freeze(&self) -> FrozenTable<S> {
+        FrozenTable {
+            segments: self.directory.share_segments(),
+            len: self.len,
+        }
+    }
+}
+
+impl<S> FrozenTable<S> {
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The number of segments: the end of the indices of
+    /// [`visit_from`](Self::visit_from).
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// All elements, in the order of the segments' positions.
+    pub fn iter(&self) -> Iter<'_, S> {
+        Iter::new(
+            Box::new(self.segments.iter().map(Segment::as_ref)),
+            self.len,
+        )
+    }
+
+    /// Visits the elements of one segment (a few hundred at most, unless hashes
+    /// collide); returns the index of the next one, `None` after the last.
+    pub fn visit_from(&self, segment_index: usize, mut visit: impl FnMut(&S)) -> Option<usize> {
+        let segment = self.segments.get(segment_index)?;
+        for bucket in segment.as_ref().buckets() {
+            for slot in bucket.occupied() {
+                bucket.get(slot).into_iter().for_each(&mut visit);
+            }
+        }
+        let next = segment_index + 1;
+        (next < self.segments.len()).then_some(next)
+    }
+}
