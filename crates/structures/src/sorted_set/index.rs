@@ -1,10 +1,18 @@
 //! The member index: from a member's hash to the number of the leaf that holds it.
 //!
-//! It stores no members and compares none: the set looks into the leaf. Slots with
-//! equal hash and leaf are interchangeable, so it may hold several of them.
-//! (Temporary backing until the table is merged.)
+//! It stores no members and compares none: the set looks into the leaf. A slot is the
+//! hash's position and a leaf number, 8 bytes:
+//!
+//! ```text
+//!  position (top 32 bits of the member's hash) │ leaf number
+//! ```
+//!
+//! Slots with equal position and leaf are interchangeable: a leaf that holds two
+//! members of one position is found twice, and searched both times.
+//!
+//! Invariant (the set's): one slot per member, with the number of its leaf.
 
-use std::collections::BTreeMap;
+use crate::table::{Slot, Table};
 
 /// The 32 bits of a hash by which a slot is ordered.
 #[inline]
@@ -19,59 +27,98 @@ pub(super) fn leaf_tag(position: u32) -> u8 {
     position as u8
 }
 
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Place {
+    position: u32,
+    leaf: u32,
+}
+
+impl Slot for Place {
+    #[inline]
+    fn position(&self) -> u32 {
+        self.position
+    }
+}
+
+/// Leaf numbers by the hashes of members.
 #[derive(Default)]
 pub(super) struct MemberIndex {
-    slots: BTreeMap<u32, Vec<u32>>,
+    places: Table<Place>,
 }
 
 impl MemberIndex {
+    /// Number of slots.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The leaf filed under this hash that `holds` what is looked for.
+    #[inline]
     pub(super) fn find(&self, hash: u64, mut holds: impl FnMut(u32) -> bool) -> Option<u32> {
-        let leaves = self.slots.get(&position_of(hash))?;
-        leaves.iter().copied().find(|&leaf| holds(leaf))
+        let position = position_of(hash);
+        let place = self.places.find(hash, |place| {
+            place.position == position && holds(place.leaf)
+        })?;
+        Some(place.leaf)
     }
+
+    /// Files a leaf under a hash.
+    #[inline]
     pub(super) fn insert(&mut self, hash: u64, leaf: u32) {
-        self.slots.entry(position_of(hash)).or_default().push(leaf);
+        let position = position_of(hash);
+        self.places.insert(hash, Place { position, leaf });
     }
+
+    /// Files under another leaf what was filed under `from`.
+    #[inline]
     pub(super) fn relocate(&mut self, hash: u64, from: u32, to: u32) {
-        let leaves = self.slots.get_mut(&position_of(hash)).expect("known");
-        *leaves
-            .iter_mut()
-            .find(|leaf| **leaf == from)
-            .expect("known") = to;
-    }
-    pub(super) fn remove(&mut self, hash: u64, leaf: u32) {
-        let leaves = self.slots.get_mut(&position_of(hash)).expect("known");
-        let at = leaves.iter().position(|&l| l == leaf).expect("known");
-        leaves.swap_remove(at);
-        if leaves.is_empty() {
-            self.slots.remove(&position_of(hash));
+        let known = place(hash, from);
+        if let Some(place) = self.places.find_mut(hash, |place| *place == known) {
+            place.leaf = to;
+        } else {
+            debug_assert!(false, "a member that moves has a slot");
         }
     }
+
+    /// Forgets one member of a leaf.
+    #[inline]
+    pub(super) fn remove(&mut self, hash: u64, leaf: u32) {
+        let known = place(hash, leaf);
+        let removed = self.places.remove(hash, |place| *place == known);
+        debug_assert!(removed.is_some(), "a member that goes has a slot");
+    }
+
+    /// Visits position and leaf of about `count` slots in the order of hashes, and
+    /// returns the position to go on from.
     pub(super) fn scan(
         &self,
         position: u32,
         count: usize,
         mut visit: impl FnMut(u32, u32),
     ) -> Option<u32> {
-        let mut seen = 0;
-        for (&p, leaves) in self.slots.range(position..) {
-            if seen >= count {
-                return Some(p);
-            }
-            for &leaf in leaves {
-                visit(p, leaf);
-                seen += 1;
-            }
-        }
-        None
+        self.places
+            .scan(position, count, |place| visit(place.position, place.leaf))
     }
-    pub(super) fn len(&self) -> usize {
-        self.slots.values().map(Vec::len).sum()
+
+    /// Begins to load what a lookup of this hash needs first.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        self.places.prefetch_bucket(hash);
     }
+
+    /// Bytes allocated.
     pub(super) fn memory_bytes(&self) -> usize {
-        0
+        self.places.memory_bytes()
     }
+
+    /// Frees one segment's slots. False when there was nothing left. For dropping.
     pub(super) fn drop_segment(&mut self) -> bool {
-        self.slots.pop_first().is_some()
+        self.places.release_segment()
     }
+}
+
+#[inline]
+fn place(hash: u64, leaf: u32) -> Place {
+    let position = position_of(hash);
+    Place { position, leaf }
 }

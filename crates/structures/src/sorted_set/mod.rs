@@ -95,6 +95,12 @@ impl SortedSet {
         Some(self.tree.leaf(leaf).score(position))
     }
 
+    /// Begins to load what a lookup of this member needs first: a hint, for members
+    /// that are looked up soon.
+    pub fn prefetch(&self, member: &[u8]) {
+        self.index.prefetch(hash_bytes(member));
+    }
+
     /// Adds a member, or gives it another score. O(log n) for a new member; for a
     /// score that changes little, O(1).
     pub fn insert(&mut self, member: &[u8], score: f64) -> Insertion {
@@ -115,6 +121,7 @@ impl SortedSet {
             return Insertion::Unchanged;
         };
         debug_assert!(!score.is_nan(), "the caller keeps NaN out");
+        debug_assert_eq!(self.index.len(), self.len());
         match (found, present) {
             (Some(_), Some(present)) if present == score => Insertion::Unchanged,
             (Some(place), Some(present)) => {
