@@ -141,7 +141,7 @@ impl SortedSetBuilder {
         for &number in &self.leaves {
             let leaf = tree.leaf(number);
             let separator = before.map_or_else(Separator::default, |before| {
-                Separator::between(before.entry(before.len() - 1), leaf.entry(0))
+                Separator::between_leaves(before, leaf)
             });
             level.push((number, leaf.len(), separator));
             before = Some(leaf);

@@ -4,10 +4,12 @@
 //! number beside it, so that a member found through the index is removed without a
 //! search from the root, and every change of a leaf's members is told to the index.
 //!
-//! Leaves split when they are full, in the middle of their bytes; where a set is
-//! being appended to (or prepended to), a full leaf stays full and a new one begins.
-//! There is no redistribution between siblings: a leaf's buffer grows by size class,
-//! so a half-full leaf costs half a leaf.
+//! A full leaf first shares with a neighbour that has room; when both are full, the
+//! two become three, so that leaves are more than four fifths full on average under
+//! random insertion. Where a set is being appended to (or prepended to), a full leaf
+//! stays full and a new one begins.
+
+use std::ops::Range;
 
 use super::SortedSet;
 use super::cut::EntryCut;
@@ -16,6 +18,10 @@ use super::inner::{FANOUT_MAX, FANOUT_MIN, Inner, Separator};
 use super::leaf::{DATA_BYTES_MAX, DATA_BYTES_MIN, Leaf};
 use super::tree::{Path, Step, Tree};
 use crate::hash::hash_bytes;
+
+/// A full leaf shares with a neighbour that has at least this much room; with less it
+/// would soon be full again.
+const SHARED_ROOM_MIN: usize = DATA_BYTES_MAX / 8;
 
 /// Parents and free numbers: what only a set that changes needs.
 #[derive(Default)]
@@ -113,10 +119,111 @@ impl SortedSet {
                 self.link_split(&path, left, right, separator);
                 return left;
             }
-            let inside = alone && position > 0 && position < leaf.len();
-            let middle = if inside { position } else { leaf.middle() };
-            self.split_leaf(&path, number, middle);
+            let split_bulk = alone && position > 0 && position < leaf.len();
+            if split_bulk {
+                self.split_leaf(&path, number, position);
+            } else {
+                self.make_room(&path, number, Leaf::entry_bytes(member.len()));
+            }
         }
+    }
+
+    /// Makes room in a full leaf: shares with a neighbour, or turns both into three.
+    /// A leaf that cannot do either, having no neighbour or few and long members, is
+    /// split.
+    fn make_room(&mut self, path: &Path, number: u32, entry_bytes: usize) {
+        let neighbour = path.last().and_then(|step| {
+            let parent = self.tree.inner(step.inner);
+            let neighbours = [step.child.checked_sub(1), Some(step.child + 1)];
+            let room = |&child: &usize| self.tree.leaf(parent.child(child)).room_bytes();
+            neighbours
+                .into_iter()
+                .flatten()
+                .filter(|&child| child < parent.len())
+                .max_by_key(room)
+                .map(|child| (step, child.min(step.child), room(&child)))
+        });
+        let made = neighbour.is_some_and(|(step, at, room)| {
+            if room >= SHARED_ROOM_MIN.max(3 * entry_bytes) {
+                self.even_out(step, at, entry_bytes)
+            } else {
+                self.split_in_three(path, at, entry_bytes)
+            }
+        });
+        if !made {
+            let middle = self.tree.leaf(number).middle();
+            self.split_leaf(path, number, middle);
+        }
+    }
+
+    /// Makes children `at` and `at + 1` of a node equally full. False, and nothing
+    /// done, when that leaves no room for `entry_bytes` in each.
+    fn even_out(&mut self, step: &Step, at: usize, entry_bytes: usize) -> bool {
+        let parent = self.tree.inner(step.inner);
+        let numbers = [parent.child(at), parent.child(at + 1)];
+        let [left, right] = numbers.map(|number| self.tree.leaf(number));
+        let kept = left.len();
+        let (first, second, divide) = Leaf::evened(left, right);
+        let parts = [first, second];
+        if parts.iter().any(|part| !part.is_usable(entry_bytes)) {
+            return false;
+        }
+        let separator = Separator::between_leaves(&parts[0], &parts[1]);
+        if divide < kept {
+            self.tell_moved(&parts[1], 0..kept - divide, numbers[0], numbers[1]);
+        } else {
+            self.tell_moved(&parts[0], kept..divide, numbers[1], numbers[0]);
+        }
+        let counts = parts.each_ref().map(Leaf::len);
+        for (number, part) in numbers.into_iter().zip(parts) {
+            self.edit_leaf(number, |leaf| *leaf = part);
+        }
+        let parent = self.tree.inner_mut(step.inner);
+        parent.replace(at, numbers[0], counts[0]);
+        parent.replace(at + 1, numbers[1], counts[1]);
+        parent.set_separator(at + 1, separator);
+        true
+    }
+
+    /// Makes three leaves of children `at` and `at + 1` of the last node of a way.
+    /// False, and nothing done, when that leaves no room for `entry_bytes` in each.
+    fn split_in_three(&mut self, path: &Path, at: usize, entry_bytes: usize) -> bool {
+        let Some((step, above)) = path.split_last() else {
+            return false;
+        };
+        let parent = self.tree.inner(step.inner);
+        let numbers = [parent.child(at), parent.child(at + 1)];
+        let [left, right] = numbers.map(|number| self.tree.leaf(number));
+        let given = left.len();
+        let parts = Leaf::split_in_three(left, right);
+        if parts.iter().any(|part| !part.is_usable(entry_bytes)) {
+            return false;
+        }
+        let [first, middle, last] = parts;
+        let given = given - first.len();
+        let separators = [
+            Separator::between_leaves(&first, &middle),
+            Separator::between_leaves(&middle, &last),
+        ];
+        let counts = [first.len(), middle.len(), last.len()];
+        self.edit_leaf(numbers[0], |leaf| *leaf = first);
+        self.edit_leaf(numbers[1], |leaf| *leaf = last);
+        let new = self.add_leaf(middle.clone());
+        self.tell_moved(&middle, 0..given, numbers[0], new);
+        self.tell_moved(&middle, given..counts[1], numbers[1], new);
+        let [before, after] = separators;
+        let parent = self.tree.inner_mut(step.inner);
+        parent.replace(at, numbers[0], counts[0]);
+        parent.replace(at + 1, numbers[1], counts[2]);
+        parent.set_separator(at + 1, after);
+        let left_step = Step {
+            inner: step.inner,
+            child: at,
+        };
+        let mut path: Path = above.into();
+        path.push(left_step);
+        self.insert_child(&path, new, counts[1], before);
+        true
     }
 
     /// Gives an entry another score, and returns the leaf that it is in then.
@@ -150,7 +257,7 @@ impl SortedSet {
     pub(super) fn remove_run(
         &mut self,
         number: u32,
-        run: std::ops::Range<usize>,
+        run: Range<usize>,
         mut removed: impl FnMut(&[u8], f64),
     ) {
         let leaf = self.tree.leaf(number);
@@ -242,7 +349,7 @@ impl SortedSet {
     /// members as possible have to be told to the index.
     fn split_leaf(&mut self, path: &Path, number: u32, at: usize) {
         let (left, right) = self.tree.leaf(number).split(at);
-        let separator = Separator::between(left.entry(left.len() - 1), right.entry(0));
+        let separator = Separator::between_leaves(&left, &right);
         let keeps_left = left.len() >= right.len();
         let (kept, moved) = if keeps_left {
             (left, right)
@@ -250,8 +357,8 @@ impl SortedSet {
             (right, left)
         };
         self.edit_leaf(number, |leaf| *leaf = kept);
-        let new = self.add_leaf(moved);
-        self.tell_moved(number, new);
+        let new = self.add_leaf(moved.clone());
+        self.tell_moved(&moved, 0..moved.len(), number, new);
         let (left, right) = if keeps_left {
             (number, new)
         } else {
@@ -260,10 +367,9 @@ impl SortedSet {
         self.link_split(path, left, right, separator);
     }
 
-    /// Tells the index that all members of leaf `to` were in leaf `from`.
-    fn tell_moved(&mut self, from: u32, to: u32) {
-        let leaf = self.tree.leaf(to);
-        for i in 0..leaf.len() {
+    /// Tells the index that a run of `leaf` was in leaf `from` and is in leaf `to`.
+    fn tell_moved(&mut self, leaf: &Leaf, run: Range<usize>, from: u32, to: u32) {
+        for i in run {
             self.index.relocate(hash_bytes(leaf.member(i)), from, to);
         }
     }
@@ -355,7 +461,7 @@ impl SortedSet {
         let merges = |&neighbour: &usize| {
             neighbour < parent.len() && {
                 let other = self.tree.leaf(parent.child(neighbour));
-                other.data_bytes() + leaf.data_bytes() <= DATA_BYTES_MAX * 3 / 4
+                other.data_bytes() + leaf.data_bytes() <= DATA_BYTES_MAX * 5 / 6
             }
         };
         if let Some(neighbour) = neighbours.into_iter().flatten().find(merges) {
@@ -379,10 +485,8 @@ impl SortedSet {
         } else {
             (numbers.1, numbers.0)
         };
-        let moved = self.tree.leaf(gone);
-        for i in 0..moved.len() {
-            self.index.relocate(hash_bytes(moved.member(i)), gone, kept);
-        }
+        let moved = self.tree.leaf(gone).clone();
+        self.tell_moved(&moved, 0..moved.len(), gone, kept);
         self.free_leaf(gone);
         self.edit_leaf(kept, |leaf| *leaf = merged);
         self.tree.inner_mut(step.inner).replace(at, kept, count);

@@ -11,6 +11,7 @@
 use smallvec::SmallVec;
 
 use super::cut::{Cut, entry_order};
+use super::leaf::Leaf;
 
 /// Most children of an inner node.
 pub(super) const FANOUT_MAX: usize = 64;
@@ -41,6 +42,11 @@ impl Separator {
             score: right.1,
             member: SmallVec::from_slice(member),
         }
+    }
+
+    /// What tells `right` from `left`, the leaf before it.
+    pub(super) fn between_leaves(left: &Leaf, right: &Leaf) -> Self {
+        Self::between(left.entry(left.len() - 1), right.entry(0))
     }
 }
 
@@ -186,6 +192,12 @@ impl Inner {
         self.counts[i] = count;
     }
 
+    /// Changes what tells child `i` from the one before it.
+    pub(super) fn set_separator(&mut self, i: usize, separator: Separator) {
+        self.separator_scores[i] = separator.score;
+        self.separator_members[i] = separator.member;
+    }
+
     /// Inserts a child at `i`.
     pub(super) fn insert(&mut self, i: usize, child: u32, count: usize, separator: Separator) {
         self.children.insert(i, child);
@@ -226,8 +238,7 @@ impl Inner {
             .extend_from_slice(&right.separator_scores);
         self.separator_members
             .extend_from_slice(&right.separator_members);
-        self.separator_scores[start] = separator.score;
-        self.separator_members[start] = separator.member;
+        self.set_separator(start, separator);
     }
 
     /// Bytes allocated for this node, apart from the few members too long to be

@@ -39,7 +39,11 @@ const PRELUDE_BYTES: usize = 8 + size_of::<Header>() + 8;
 /// Most bytes of data in a leaf of several members.
 pub(super) const DATA_BYTES_MAX: usize = ALLOCATION_BYTES_MAX - PRELUDE_BYTES;
 /// A leaf with less data than this looks for a neighbour to merge with.
-pub(super) const DATA_BYTES_MIN: usize = DATA_BYTES_MAX / 4;
+pub(super) const DATA_BYTES_MIN: usize = DATA_BYTES_MAX / 3;
+/// Leaves up to this size have an allocation of their size class, larger ones one of
+/// [`ALLOCATION_BYTES_MAX`]: a page, which leaves no holes when it is freed, as classes
+/// between do when the leaves of a growing set pass through them in waves.
+const GRADED_BYTES_MAX: usize = ALLOCATION_BYTES_MAX / 2;
 /// Score, end and tag of one member.
 const FIXED_BYTES: usize = 8 + 2 + 1;
 
@@ -72,7 +76,7 @@ impl Leaf {
 
     /// An empty leaf with room for `data_bytes`, rounded up to a size class.
     fn empty(data_bytes: usize) -> Self {
-        let capacity = size_class(data_bytes + PRELUDE_BYTES) - PRELUDE_BYTES;
+        let capacity = allocation_for(data_bytes) - PRELUDE_BYTES;
         let header = Header {
             heap_bytes: 0,
             members: 0,
@@ -142,6 +146,21 @@ impl Leaf {
     #[inline]
     pub(super) fn fits(&self, member_bytes: usize) -> bool {
         self.len() == 0 || self.data_bytes() + FIXED_BYTES + member_bytes <= DATA_BYTES_MAX
+    }
+
+    /// What an entry with a member of this length takes.
+    pub(super) fn entry_bytes(member_bytes: usize) -> usize {
+        FIXED_BYTES + member_bytes
+    }
+
+    /// Whether there are entries, and room for one of `entry_bytes` more.
+    pub(super) fn is_usable(&self, entry_bytes: usize) -> bool {
+        self.len() > 0 && self.data_bytes() + entry_bytes <= DATA_BYTES_MAX
+    }
+
+    /// How much data may join this leaf.
+    pub(super) fn room_bytes(&self) -> usize {
+        DATA_BYTES_MAX.saturating_sub(self.data_bytes())
     }
 
     /// Whether a member of this length is better kept alone than split around.
@@ -260,7 +279,7 @@ impl Leaf {
     /// Removes the entries of `run`, and gives memory back when much is unused.
     pub(super) fn remove(&mut self, run: Range<usize>) {
         let left = self.data_bytes() - run.len() * FIXED_BYTES - self.heap_bytes_of(&run);
-        let shrunk = size_class(left + PRELUDE_BYTES);
+        let shrunk = allocation_for(left);
         if !self.0.with_arc(Arc::is_unique) || shrunk * 8 <= self.allocation_bytes() * 5 {
             *self = Self::gather(&[(self, 0..run.start), (self, run.end..self.len())], 0);
             return;
@@ -300,27 +319,62 @@ impl Leaf {
         Self::gather(&[(left, 0..left.len()), (right, 0..right.len())], 0)
     }
 
+    /// Two leaves with the entries of both, of about equal size, and where that
+    /// divides: before which entry of `left`, or of `right` counted on from there.
+    pub(super) fn evened(left: &Leaf, right: &Leaf) -> (Leaf, Leaf, usize) {
+        let half = (left.data_bytes() + right.data_bytes()) / 2;
+        let n = left.len();
+        if half < left.data_bytes() {
+            let at = left.prefix(half);
+            let second = Self::gather(&[(left, at..n), (right, 0..right.len())], 0);
+            (Self::gather(&[(left, 0..at)], 0), second, at)
+        } else {
+            let at = right.prefix(half - left.data_bytes());
+            let first = Self::gather(&[(left, 0..n), (right, 0..at)], 0);
+            let second = Self::gather(&[(right, at..right.len())], 0);
+            (first, second, n + at)
+        }
+    }
+
+    /// Three leaves of about equal size with the entries of two full ones: the first
+    /// and the last hold what remains of each, the middle one what each gives.
+    pub(super) fn split_in_three(left: &Leaf, right: &Leaf) -> [Leaf; 3] {
+        let third = (left.data_bytes() + right.data_bytes()) / 3;
+        let from = left.prefix(third);
+        let to = right.prefix((2 * third).saturating_sub(left.data_bytes()));
+        [
+            Self::gather(&[(left, 0..from)], 0),
+            Self::gather(&[(left, from..left.len()), (right, 0..to)], 0),
+            Self::gather(&[(right, to..right.len())], 0),
+        ]
+    }
+
     /// The entry at which the data divides into two halves of about equal size;
     /// neither is empty when there are two entries or more.
     pub(super) fn middle(&self) -> usize {
-        let half = self.data_bytes() / 2;
-        let after = |i: usize| i * FIXED_BYTES + (self.heap_bytes() - self.boundary(i));
+        let last = self.len().saturating_sub(1).max(1);
+        self.prefix(self.data_bytes() / 2).clamp(1, last)
+    }
+
+    /// The least number of entries that take `data_bytes` or more.
+    fn prefix(&self, data_bytes: usize) -> usize {
+        let taken = |i: usize| i * FIXED_BYTES + (self.heap_bytes() - self.boundary(i));
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            if after(middle) < half {
+            if taken(middle) < data_bytes {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
-        low.clamp(1, self.len().saturating_sub(1).max(1))
+        low
     }
 
     /// Makes the buffer exactly as large as its class needs to be: for leaves that
     /// are expected to stay as they are.
     pub(super) fn shrink(&mut self) {
-        if size_class(self.data_bytes() + PRELUDE_BYTES) < self.allocation_bytes() {
+        if allocation_for(self.data_bytes()) < self.allocation_bytes() {
             *self = Self::gather(&[(self, 0..self.len())], 0);
         }
     }
@@ -391,6 +445,16 @@ impl Leaf {
     #[inline]
     fn heap_bytes_of(&self, run: &Range<usize>) -> usize {
         self.boundary(run.start) - self.boundary(run.end)
+    }
+}
+
+/// The size of the allocation for a leaf with this much data.
+fn allocation_for(data_bytes: usize) -> usize {
+    let bytes = data_bytes + PRELUDE_BYTES;
+    if bytes > GRADED_BYTES_MAX && bytes <= ALLOCATION_BYTES_MAX {
+        ALLOCATION_BYTES_MAX
+    } else {
+        size_class(bytes)
     }
 }
 
