@@ -11,6 +11,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::SortedSet;
 use super::cut::EntryCut;
 use super::index::{leaf_tag, position_of};
@@ -97,6 +99,7 @@ impl SortedSet {
         loop {
             let (path, number) = self.tree.path_of_cut(&cut);
             let leaf = self.tree.leaf(number);
+            leaf.prefetch_insertion();
             let position = leaf.partition(&cut);
             if leaf.fits(member.len()) {
                 self.edit_leaf(number, |leaf| leaf.insert(position, score, member, tag));
@@ -369,8 +372,12 @@ impl SortedSet {
 
     /// Tells the index that a run of `leaf` was in leaf `from` and is in leaf `to`.
     fn tell_moved(&mut self, leaf: &Leaf, run: Range<usize>, from: u32, to: u32) {
-        for i in run {
-            self.index.relocate(hash_bytes(leaf.member(i)), from, to);
+        let hashes: SmallVec<[u64; 128]> = run.map(|i| hash_bytes(leaf.member(i))).collect();
+        for &hash in &hashes {
+            self.index.prefetch(hash);
+        }
+        for hash in hashes {
+            self.index.relocate(hash, from, to);
         }
     }
 

@@ -7,17 +7,18 @@
 //!  refcount  heap_bytes  members  capacity            (32 bytes, the first and last
 //! ┌────────┬───────────┬────────┬──────────┐           are the shared pointer's)
 //! ├────────┴───────────┴────────┴──────────┴──────────────────────────────┐
-//! │ scores 8·n │ ends 2·n │ tags n │ … gap … │ member 0 │ … │ member n-1 │
+//! │ tags n │ ends 2·n │ scores 8·n │ … gap … │ member 0 │ … │ member n-1 │
 //! └───────────────────────────────────────────────────────────────────────┘
 //!                                             └────── heap_bytes ────────┘
 //! ```
 //!
-//! - `scores` are little-endian doubles, in order.
-//! - `ends[i]` is the distance in bytes from the end of the buffer to the end of
-//!   member `i`. So member `i` starts where member `i-1` ends, member 0 starts
-//!   `heap_bytes` from the end, and an insertion leaves what lies after it untouched.
 //! - `tags[i]` is the low byte of the member's 32-bit position hash: a lookup by
-//!   member looks only at those with its tag.
+//!   member looks only at those with its tag. They come first, in the cache line of
+//!   the header and those after it.
+//! - `ends[i]` is the distance in bytes from the end of the buffer to the end of
+//!   member `i`, 16 bits little-endian. So member `i` starts where member `i-1` ends, member 0 starts
+//!   `heap_bytes` from the end, and an insertion leaves what lies after it untouched.
+//! - `scores[i]` is a double, little-endian.
 //! - The members lie in order at the end of the buffer, so that both halves grow into
 //!   the gap.
 //!
@@ -31,6 +32,7 @@ use triomphe::{Arc, ThinArc};
 
 use super::cut::Cut;
 use super::size_class::size_class;
+use crate::table::prefetch_line;
 
 /// Size of a full leaf's allocation, in bytes.
 const ALLOCATION_BYTES_MAX: usize = 4096;
@@ -109,11 +111,11 @@ impl Leaf {
                 let piece_end = piece_start - bytes;
                 data[capacity - piece_start..capacity - piece_end]
                     .copy_from_slice(leaf.heap_of(run));
-                data[at * 8..(at + run.len()) * 8]
+                data[members * 3 + at * 8..][..run.len() * 8]
                     .copy_from_slice(leaf.scores()[run.clone()].as_flattened());
-                data[members * 10 + at..][..run.len()].copy_from_slice(&leaf.tags()[run.clone()]);
+                data[at..at + run.len()].copy_from_slice(&leaf.tags()[run.clone()]);
                 let source_end = leaf.boundary(run.end);
-                let (ends, _) = data[members * 8 + at * 2..][..run.len() * 2].as_chunks_mut();
+                let (ends, _) = data[members + at * 2..][..run.len() * 2].as_chunks_mut();
                 for (end, source) in ends.iter_mut().zip(&leaf.ends()[run.clone()]) {
                     let distance = usize::from(u16::from_le_bytes(*source)) - source_end;
                     *end = ((distance + piece_end) as u16).to_le_bytes();
@@ -186,6 +188,27 @@ impl Leaf {
         (self.member(i), self.score(i))
     }
 
+    /// Begins to load what a lookup by member reads: header, tags, ends. They lie in
+    /// lines that would else be waited for one after the other.
+    #[inline]
+    pub(super) fn prefetch_lookup(&self) {
+        self.prefetch_lines(6);
+    }
+
+    /// Begins to load what an insertion reads and moves: all but the members.
+    #[inline]
+    pub(super) fn prefetch_insertion(&self) {
+        self.prefetch_lines(20);
+    }
+
+    #[inline]
+    fn prefetch_lines(&self, lines: usize) {
+        let start = self.0.heap_ptr().cast::<u8>();
+        for line in 0..lines {
+            prefetch_line(start.wrapping_add(line * 64));
+        }
+    }
+
     /// Where `member` is in this leaf.
     #[inline]
     pub(super) fn position(&self, tag: u8, member: &[u8]) -> Option<usize> {
@@ -226,14 +249,14 @@ impl Leaf {
             let from = capacity - heap;
             data.copy_within(from..capacity - boundary, from - member.len());
             data[capacity - boundary - member.len()..capacity - boundary].copy_from_slice(member);
-            data.copy_within(10 * n + i..11 * n, 10 * n + i + 11);
-            data.copy_within(10 * n..10 * n + i, 10 * n + 10);
-            data.copy_within(8 * n + 2 * i..10 * n, 8 * n + 2 * i + 10);
-            data.copy_within(8 * n..8 * n + 2 * i, 8 * n + 8);
-            data.copy_within(8 * i..8 * n, 8 * i + 8);
-            data[8 * i..8 * i + 8].copy_from_slice(&score.to_le_bytes());
-            data[10 * (n + 1) + i] = tag;
-            let ends = &mut data[8 * (n + 1)..];
+            data.copy_within(3 * n + 8 * i..11 * n, 3 * n + 8 * i + 11);
+            data.copy_within(3 * n..3 * n + 8 * i, 3 * n + 3);
+            data.copy_within(n + 2 * i..3 * n, n + 2 * i + 3);
+            data.copy_within(n..n + 2 * i, n + 1);
+            data.copy_within(i..n, i + 1);
+            data[i] = tag;
+            data[3 * (n + 1) + 8 * i..][..8].copy_from_slice(&score.to_le_bytes());
+            let ends = &mut data[n + 1..];
             ends[2 * i..2 * i + 2].copy_from_slice(&(boundary as u16).to_le_bytes());
             shift_ends(&mut ends[..2 * i], member.len() as u16);
             header.members += 1;
@@ -250,19 +273,20 @@ impl Leaf {
         let (heap_start, heap_end) = (self.boundary(low), self.boundary(high + 1));
         self.edit(|header, data| {
             let n = header.members;
-            data[8 * from..8 * from + 8].copy_from_slice(&score.to_le_bytes());
+            data[3 * n + 8 * from..][..8].copy_from_slice(&score.to_le_bytes());
             if from == to {
                 return;
             }
             let capacity = data.len();
-            rotate(&mut data[8 * low..8 * (high + 1)], 8, from < to);
-            rotate(&mut data[10 * n + low..10 * n + high + 1], 1, from < to);
+            rotate(&mut data[low..high + 1], 1, from < to);
+            let scores = &mut data[3 * n + 8 * low..3 * n + 8 * (high + 1)];
+            rotate(scores, 8, from < to);
             rotate(
                 &mut data[capacity - heap_start..capacity - heap_end],
                 moved,
                 from < to,
             );
-            let ends = &mut data[8 * n + 2 * low..8 * n + 2 * (high + 1)];
+            let ends = &mut data[n + 2 * low..n + 2 * (high + 1)];
             rotate(ends, 2, from < to);
             if from < to {
                 let (others, own) = ends.split_at_mut(2 * (high - low));
@@ -291,16 +315,13 @@ impl Leaf {
             let kept = n - run.len();
             let from = data.len() - header.heap_bytes;
             data.copy_within(from..data.len() - boundary, from + removed);
-            let ends = 8 * n;
-            shift_ends(
-                &mut data[ends..ends + 2 * run.start],
-                (removed as u16).wrapping_neg(),
-            );
-            data.copy_within(8 * run.end..8 * n, 8 * run.start);
-            data.copy_within(ends..ends + 2 * run.start, 8 * kept);
-            data.copy_within(ends + 2 * run.end..10 * n, 8 * kept + 2 * run.start);
-            data.copy_within(10 * n..10 * n + run.start, 10 * kept);
-            data.copy_within(10 * n + run.end..11 * n, 10 * kept + run.start);
+            let distance = (removed as u16).wrapping_neg();
+            shift_ends(&mut data[n..n + 2 * run.start], distance);
+            data.copy_within(run.end..n, run.start);
+            data.copy_within(n..n + 2 * run.start, kept);
+            data.copy_within(n + 2 * run.end..3 * n, kept + 2 * run.start);
+            data.copy_within(3 * n..3 * n + 8 * run.start, 3 * kept);
+            data.copy_within(3 * n + 8 * run.end..11 * n, 3 * kept + 8 * run.start);
             header.members = kept;
             header.heap_bytes -= removed;
         });
@@ -411,19 +432,19 @@ impl Leaf {
 
     #[inline]
     fn scores(&self) -> &[[u8; 8]] {
-        self.0.slice[..8 * self.len()].as_chunks().0
+        let n = self.len();
+        self.0.slice[3 * n..11 * n].as_chunks().0
     }
 
     #[inline]
     fn ends(&self) -> &[[u8; 2]] {
         let n = self.len();
-        self.0.slice[8 * n..10 * n].as_chunks().0
+        self.0.slice[n..3 * n].as_chunks().0
     }
 
     #[inline]
     fn tags(&self) -> &[u8] {
-        let n = self.len();
-        &self.0.slice[10 * n..11 * n]
+        &self.0.slice[..self.len()]
     }
 
     /// Distance from the end of the buffer to the start of member `i`, which is the

@@ -328,7 +328,9 @@ impl SortedSet {
         let tag = leaf_tag(position_of(hash));
         let mut position = None;
         let leaf = self.index.find(hash, |leaf| {
-            position = self.tree.leaf(leaf).position(tag, member);
+            let leaf = self.tree.leaf(leaf);
+            leaf.prefetch_lookup();
+            position = leaf.position(tag, member);
             position.is_some()
         })?;
         Some((leaf, position?))
