@@ -23,7 +23,7 @@ use crate::hash::hash_bytes;
 
 /// A full leaf shares with a neighbour that has at least this much room; with less it
 /// would soon be full again.
-const SHARED_ROOM_MIN: usize = DATA_BYTES_MAX / 8;
+const SHARED_ROOM_MIN: usize = DATA_BYTES_MAX / 16;
 
 /// Parents and free numbers: what only a set that changes needs.
 #[derive(Default)]

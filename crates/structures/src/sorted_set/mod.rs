@@ -15,8 +15,8 @@
 //! - `cut`: bounds; `range`: walking; `frozen`: reading without a lock; `build`:
 //!   loading in bulk.
 //!
-//! A member costs its bytes, 11 bytes beside them in the leaf, and about 12 in the
-//! index. Ranks cost O(log n). Freezing copies one pointer per 32 leaves and per inner
+//! A member costs its bytes and 11 beside them in a leaf that is five sixths full, and
+//! about 12 in the index. Ranks cost O(log n). Freezing copies one pointer per 32 leaves and per inner
 //! node; each write after it copies the nodes that it touches, the first time.
 //!
 //! Invariants: every member is in exactly one leaf and has exactly one index slot
@@ -290,7 +290,7 @@ impl SortedSet {
     }
 
     /// The set as it is now, readable without a lock while this one changes.
-    /// O(n / 2,500) pointer copies.
+    /// O(n / 2,000) pointer copies: microseconds for a million members.
     pub fn freeze(&self) -> FrozenSortedSet {
         FrozenSortedSet::new(self.tree.clone())
     }
