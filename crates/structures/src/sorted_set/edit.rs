@@ -138,11 +138,12 @@ impl SortedSet {
         let neighbour = path.last().and_then(|step| {
             let parent = self.tree.inner(step.inner);
             let neighbours = [step.child.checked_sub(1), Some(step.child + 1)];
-            let room = |&child: &usize| self.tree.leaf(parent.child(child)).room_bytes();
+            let neighbour = |child: usize| self.tree.leaf(parent.child(child));
+            let room = |&child: &usize| neighbour(child).room_bytes();
             neighbours
                 .into_iter()
                 .flatten()
-                .filter(|&child| child < parent.len())
+                .filter(|&child| child < parent.len() && !neighbour(child).is_oversized())
                 .max_by_key(room)
                 .map(|child| (step, child.min(step.child), room(&child)))
         });

@@ -160,6 +160,11 @@ impl Leaf {
         self.len() > 0 && self.data_bytes() + entry_bytes <= DATA_BYTES_MAX
     }
 
+    /// Whether this leaf holds one member that is too long for a leaf of several.
+    pub(super) fn is_oversized(&self) -> bool {
+        self.data_bytes() > DATA_BYTES_MAX
+    }
+
     /// How much data may join this leaf.
     pub(super) fn room_bytes(&self) -> usize {
         DATA_BYTES_MAX.saturating_sub(self.data_bytes())

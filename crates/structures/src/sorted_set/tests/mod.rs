@@ -1,9 +1,11 @@
 //! Tests of the large sorted set against a plain sorted list.
 //!
-//! `model`: random operations; `order`: bounds and walks; `sharing`: frozen sets.
+//! `model`: random operations; `order`: bounds and walks; `packing`: one leaf;
+//! `sharing`: frozen sets.
 
 mod model;
 mod order;
+mod packing;
 mod sharing;
 
 use std::collections::HashMap;
