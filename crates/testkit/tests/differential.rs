@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ochre_testkit::differential::{CORPORA, DifferentialError, Endpoint, Pair, Step, parse_words};
+use ochre_testkit::generate::families::FAMILIES;
 use ochre_testkit::proxy::Proxy;
 use ochre_testkit::resp::Protocol;
 use ochre_testkit::servers::{Address, Listen, ServerError, ServerSpec};
@@ -20,6 +21,24 @@ fn a_real_server_agrees_with_itself_on_every_corpus() {
             .check_corpus(corpus.name)
             .unwrap_or_else(|error| panic!("{error}"));
         assert!(summary.sequences > 0, "{}", corpus.name);
+    }
+}
+
+#[test]
+fn a_real_server_agrees_with_itself_on_every_family() {
+    let mut pair = Pair::start(&redis()).unwrap_or_else(|error| panic!("{error}"));
+    for family in FAMILIES {
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            let summary = pair
+                .check_family(family, 3, 120, protocol)
+                .unwrap_or_else(|error| panic!("{error}"));
+            assert!(summary.steps >= 120, "{}", family.name);
+            assert!(
+                summary.errors < summary.steps * 2 / 3,
+                "{}: {summary:?}",
+                family.name
+            );
+        }
     }
 }
 
