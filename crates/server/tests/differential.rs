@@ -1,7 +1,8 @@
 //! Ochre against a real `redis-server`: every hand-picked case and every family of
 //! generated commands, in RESP2 and RESP3, replies byte for byte and all data.
 //!
-//! `OCHRE_DIFFERENTIAL_STEPS` and `OCHRE_DIFFERENTIAL_SEED` make it longer or other. A
+//! `OCHRE_DIFFERENTIAL_STEPS` and `OCHRE_DIFFERENTIAL_SEED` make it longer or other;
+//! `OCHRE_DIFFERENTIAL_KNOWN_ONLY=1` leaves out what Ochre does not list as a command. A
 //! failure prints a shrunk sequence to paste into `crates/testkit/corpus/`; more seeds
 //! are quickest with `cargo run -p ochre-testkit --example differential`.
 
@@ -12,7 +13,12 @@ use ochre_testkit::servers::ServerSpec;
 
 fn pair() -> Pair {
     let subject = ServerSpec::ochre(env!("CARGO_BIN_EXE_ochre"));
-    Pair::start(&subject).unwrap_or_else(|error| panic!("{error}"))
+    let mut pair = Pair::start(&subject).unwrap_or_else(|error| panic!("{error}"));
+    if std::env::var_os("OCHRE_DIFFERENTIAL_KNOWN_ONLY").is_some() {
+        pair.only_known_commands()
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+    pair
 }
 
 fn number_from(variable: &str, otherwise: u64) -> u64 {

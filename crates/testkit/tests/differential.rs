@@ -86,6 +86,30 @@ fn a_doctored_reply_is_caught_and_shrunk() {
 }
 
 #[test]
+fn an_incomplete_server_is_compared_in_what_it_has() {
+    let without: Vec<&str> = ["zadd", "lpush", "rpush", "hset", "xadd", "multi"]
+        .iter()
+        .flat_map(|name| ["--rename-command", name, ""])
+        .collect();
+    let mut pair =
+        Pair::start(&redis().with_args(without)).unwrap_or_else(|error| panic!("{error}"));
+    pair.only_known_commands()
+        .unwrap_or_else(|error| panic!("{error}"));
+    for name in ["zsets", "lists", "strings", "transactions"] {
+        let family = FAMILIES
+            .iter()
+            .find(|family| family.name == name)
+            .expect("a family");
+        pair.check_family(family, 1, 240, Protocol::Resp3)
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+    let summary = pair
+        .check_corpus("collections")
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert!(summary.skipped > 3 && summary.sequences > 3, "{summary:?}");
+}
+
+#[test]
 fn a_difference_in_data_alone_is_caught() {
     let oracle = redis().start().expect("a server");
     let hidden = redis().start().expect("a server");
