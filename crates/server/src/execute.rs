@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ochre_resp::Reply;
-use ochre_store::ReadView;
+use ochre_store::{EventClass, ReadView};
 
 use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
@@ -169,6 +169,9 @@ pub fn execute_found(
         }
     };
     call.session.used(known.id, call.local.now_ms);
+    if !server.monitors.is_empty() {
+        server.monitors.show(call, known, argv);
+    }
     if call.session.multi.is_some() && !transactions::runs_within_multi(known) {
         transactions::queue(call.session, known, argv);
         out.raw(b"+QUEUED\r\n");
@@ -273,10 +276,15 @@ fn dispatch<'c>(
             let mut args = Args::new(argv, known.name_words(), big);
             let outcome = handler(&ReadView::new(&scope, &held, db), &mut args, out);
             unit::observe(call, &scope);
-            if scope.observed.expired.get() {
+            let wants_misses = call.live.wanted_events & EventClass::Miss as u32 != 0;
+            let missed = wants_misses && scope.observed.misses.get() > 0;
+            if scope.observed.expired.get() || missed {
                 let mut unit = Unit::new(call, Kind::Single);
                 unit.held = held;
                 unit.remove_expired(&scope, db, known, argv);
+                if missed {
+                    unit.announce_misses(&scope, db, known, argv);
+                }
                 unit.conclude(call);
             }
             outcome

@@ -18,11 +18,13 @@ use crate::config::Config;
 use crate::config::choices::Reactor as ReactorChoice;
 use crate::live::Live;
 use crate::log::{Level, Log};
+use crate::monitor::Monitors;
 use crate::net::listener::{self, Listeners};
 use crate::net::mail::{Mail, Mailbox};
 use crate::net::reactor::{Options, Reactor, ReactorKind};
 use crate::net::worker::Worker;
 use crate::pause::Pause;
+use crate::pubsub::PubSub;
 use crate::reclaim;
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
@@ -34,6 +36,8 @@ pub struct Server {
     pub clients: Clients,
     pub stats: Stats,
     pub slowlog: SlowLog,
+    pub pubsub: PubSub,
+    pub monitors: Monitors,
     pub pause: Pause,
     pub log: Log,
     pub started_at_ms: i64,
@@ -142,6 +146,8 @@ impl Server {
             stats: Stats::new(commands.len()),
             commands,
             slowlog: SlowLog::default(),
+            pubsub: PubSub::default(),
+            monitors: Monitors::default(),
             pause: Pause::default(),
             log,
             started_at_ms: now_ms,

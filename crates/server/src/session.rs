@@ -7,6 +7,7 @@ use ochre_resp::Protocol;
 
 use crate::clients::{Client, ClientFlags, State};
 use crate::commands::transactions::{Transaction, Watching};
+use crate::pubsub::Subscriptions;
 
 /// The state of a conversation. Owned by the worker that serves the client; what other
 /// threads ask about is mirrored in [`Client`].
@@ -21,6 +22,9 @@ pub struct Session {
     /// The transaction being queued, between MULTI and EXEC.
     pub multi: Option<Box<Transaction>>,
     pub watching: Option<Box<Watching>>,
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// A transaction or script runs: what would wait does not.
+    pub in_unit: bool,
     /// Lookups leave no trace on access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
 }
@@ -48,6 +52,8 @@ impl Session {
             close: false,
             multi: None,
             watching: None,
+            subscriptions: None,
+            in_unit: false,
             no_touch: false,
         }
     }
@@ -78,6 +84,26 @@ impl Session {
 
     pub fn update_flags(&self, change: impl FnOnce(&mut ClientFlags)) {
         self.update(|state| change(&mut state.flags));
+    }
+
+    /// Whether the client is in the subscriber mode of RESP2, where few commands are
+    /// allowed.
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.is_some() && self.protocol == Protocol::Resp2
+    }
+
+    /// Copies the numbers of subscriptions to where others see them.
+    pub fn mirror_subscriptions(&self) {
+        let counts = self.subscriptions.as_ref().map_or((0, 0, 0), |s| {
+            (s.channels.len(), s.patterns.len(), s.shards.len())
+        });
+        self.update(|state| {
+            (
+                state.subscriptions,
+                state.pattern_subscriptions,
+                state.shard_subscriptions,
+            ) = counts;
+        });
     }
 
     /// Notes that a command runs now.

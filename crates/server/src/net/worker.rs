@@ -19,11 +19,12 @@ use super::reactor::{Chunk, Close, Ended, Fill, Handler, Reactor, Token};
 use crate::blocking;
 use crate::clients::NewClient;
 use crate::commands::spec::TimeoutReply;
-use crate::commands::transactions;
+use crate::commands::{pubsub, transactions};
 use crate::config::values::ClientClass;
 use crate::execute::{Call, Local};
 use crate::live::Live;
 use crate::pause::Paused;
+use crate::pubsub::Message;
 use crate::server::Server;
 use crate::session::Session;
 
@@ -160,6 +161,8 @@ impl Desk {
             blocking::cancel(&call, &blocked);
         }
         transactions::forget(&self.server, &mut connection.session);
+        pubsub::unsubscribe_all(&self.server, &mut connection.session);
+        self.server.monitors.remove(connection.session.id());
         let slot = &mut self.connections[connection.token.slot() as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(connection.token.slot());
@@ -223,12 +226,33 @@ impl Desk {
         self.put_back(connection);
     }
 
+    /// Sends a published message to its receivers here.
+    fn deliver_published(&mut self, reactor: &mut Reactor, to: &[Token], message: &Message) {
+        for &token in to {
+            let Some(mut connection) = self.take(token) else {
+                continue;
+            };
+            let mut bytes = reactor.recycled();
+            bytes.extend_from_slice(message.bytes(connection.session.protocol));
+            output::put(reactor, token, Chunk::Bytes(bytes), &mut connection.drawing);
+            if self.exceeds_output_limit(reactor, &mut connection) {
+                self.close(reactor, connection, Close::Now);
+            } else {
+                self.put_back(connection);
+            }
+        }
+    }
+
     /// Whether a client leaves more output unread than it may.
     fn exceeds_output_limit(&self, reactor: &Reactor, connection: &mut Connection) -> bool {
         let queued = reactor.queued_bytes(connection.token) as u64;
         let client = &connection.session.client;
         client.output_bytes.store(queued, Ordering::Relaxed);
-        let class = ClientClass::Normal;
+        let class = if connection.session.subscriptions.is_some() {
+            ClientClass::Pubsub
+        } else {
+            ClientClass::Normal
+        };
         let limit = self.live.config.clients.output_buffer_limits.of(class);
         let hard = limit.hard_bytes > 0 && queued >= limit.hard_bytes;
         let soft = if limit.soft_bytes > 0 && queued >= limit.soft_bytes {
@@ -438,6 +462,7 @@ impl Handler for Desk {
                         self.deliver(reactor, connection, Reply::new(Protocol::Resp2));
                     }
                 }
+                Mail::Published { to, message } => self.deliver_published(reactor, &to, &message),
                 Mail::Served { to, wait, reply } => self.unblock(reactor, to, Some(wait), reply),
                 Mail::Unblock { to, error } => self.end_wait(reactor, to, error),
                 Mail::PauseChanged => {}
