@@ -211,6 +211,13 @@ impl Server {
         }
     }
 
+    /// Tells the workers that a pause began or ended.
+    pub fn pause_changed(&self) {
+        for worker in &self.mailboxes {
+            worker.mailbox.put(Mail::PauseChanged);
+        }
+    }
+
     /// Whether waiting for a stripe should end with BUSY.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)

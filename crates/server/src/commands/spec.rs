@@ -17,6 +17,9 @@ pub type Outcome = Result<Flow, Error>;
 pub enum Flow {
     /// The reply is written.
     Done,
+    /// The command was not run, as clients are paused: it is to be run again when the
+    /// pause ends. Only the executor says so.
+    Paused,
     /// Nothing to answer yet: wait on the keys. Within a transaction or script the
     /// reply of a timeout is given at once instead.
     Block(Wait),
