@@ -154,6 +154,11 @@ impl Clients {
 }
 
 impl Client {
+    /// Whether it connects from this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_unix || self.address.starts_with("127.") || self.address.starts_with("[::1]:")
+    }
+
     /// Puts mail for this client into its worker's mailbox.
     pub fn send(&self, mail: Mail) {
         self.mailbox.put(mail);
