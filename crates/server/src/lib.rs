@@ -19,6 +19,7 @@ pub mod memory;
 pub mod net;
 pub mod pause;
 pub mod process;
+mod rates;
 mod reclaim;
 pub mod server;
 pub mod session;

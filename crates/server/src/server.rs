@@ -41,6 +41,8 @@ pub struct Server {
     pub started_at_ms: i64,
     /// 40 hexadecimal digits, new at each start.
     pub run_id: String,
+    /// Names the history of changes for replicas; DEBUG CHANGE-REPL-ID makes a new one.
+    pub replication_id: Mutex<String>,
     /// The file CONFIG REWRITE writes, if the server was started with one.
     pub config_file: Option<PathBuf>,
     pub reactor_kind: ReactorKind,
@@ -154,6 +156,7 @@ impl Server {
             log,
             started_at_ms: now_ms,
             run_id: random_hex(20),
+            replication_id: Mutex::new(random_hex(20)),
             config_file,
             reactor_kind: reactors[0].kind(),
             mailboxes: reactors

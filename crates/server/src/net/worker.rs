@@ -47,6 +47,8 @@ struct Desk {
     /// Connections with a command that waits for the end of a pause, in the order in
     /// which they began to wait.
     paused: Vec<Token>,
+    /// When this tick's first event was met, by the local clock.
+    tick_started: Option<u64>,
     stop: bool,
     cared_at_ms: i64,
 }
@@ -69,6 +71,7 @@ impl Worker {
             connections: Vec::new(),
             free: Vec::new(),
             paused: Vec::new(),
+            tick_started: None,
             stop: false,
             cared_at_ms: 0,
             server,
@@ -87,7 +90,7 @@ impl Worker {
                 break;
             }
             self.desk.resume_paused(&mut self.reactor);
-            self.desk.local.stats.merge_into(&self.desk.server.stats);
+            self.desk.end_tick();
             self.desk.care(&mut self.reactor);
         }
         // What was answered still leaves: one more tick without waiting.
@@ -166,6 +169,9 @@ impl Desk {
             return;
         };
         self.local.now_ms = crate::clock::now_ms();
+        if self.tick_started.is_none() {
+            self.tick_started = Some(self.local.clock.raw());
+        }
         let mut out = Reply::with_buffer(reactor.recycled(), connection.session.protocol);
         let mut engine = Engine {
             server: &self.server,
@@ -186,7 +192,8 @@ impl Desk {
         let token = connection.token;
         let protocol = connection.session.protocol;
         let had_output = !out.is_empty();
-        output::deliver(
+        self.local.stats.writes += u64::from(had_output);
+        self.local.stats.output_bytes += output::deliver(
             reactor,
             token,
             protocol,
@@ -245,6 +252,21 @@ impl Desk {
             }
             reader.resume(engine, connection, out);
         });
+    }
+
+    /// Adds the tick to the common figures.
+    fn end_tick(&mut self) {
+        let server = &self.server;
+        let busy_us = self.tick_started.take().map_or(0, |started| {
+            let clock = &self.local.clock;
+            clock.delta_as_nanos(started, clock.raw()) / 1000
+        });
+        crate::stats::add(&server.stats.counters.ticks, 1);
+        crate::stats::add(&server.stats.counters.tick_microseconds, busy_us);
+        self.local
+            .stats
+            .merge_into(&server.stats, self.local.now_ms);
+        server.memory.watch_peak(self.local.now_ms);
     }
 
     /// How long the reactor may wait: until a pause ends, or until connections want
@@ -318,7 +340,8 @@ impl Desk {
 
 impl Handler for Desk {
     fn received(&mut self, reactor: &mut Reactor, token: Token, bytes: &[u8]) {
-        crate::stats::add(&self.server.stats.counters.input_bytes, bytes.len() as u64);
+        self.local.stats.reads += 1;
+        self.local.stats.input_bytes += bytes.len() as u64;
         self.with(reactor, token, |reader, engine, connection, out| {
             reader.read(engine, connection, bytes, out);
             let limit = engine.live.config.clients.query_buffer_limit_bytes;
@@ -354,7 +377,10 @@ impl Handler for Desk {
         let Some(drawing) = connection.drawing.as_mut() else {
             return;
         };
-        if output::draw(reactor, token, drawing) {
+        let (drawn, more) = output::draw(reactor, token, drawing);
+        self.local.stats.output_bytes += drawn;
+        self.local.stats.writes += 1;
+        if more {
             return;
         }
         connection.drawing = None;
@@ -379,7 +405,8 @@ impl Handler for Desk {
                 Mail::Message { to, bytes } => {
                     if let Some(mut connection) = self.take(to) {
                         let chunk = Chunk::Shared(bytes);
-                        output::put(reactor, to, chunk, &mut connection.drawing);
+                        self.local.stats.output_bytes +=
+                            output::put(reactor, to, chunk, &mut connection.drawing);
                         self.deliver(reactor, connection, Reply::new(Protocol::Resp2));
                     }
                 }
@@ -408,7 +435,8 @@ impl Handler for Desk {
     }
 
     fn filled(&mut self, reactor: &mut Reactor, token: Token, added: usize) {
-        crate::stats::add(&self.server.stats.counters.input_bytes, added as u64);
+        self.local.stats.reads += 1;
+        self.local.stats.input_bytes += added as u64;
         self.with(reactor, token, |reader, engine, connection, out| {
             reader.filled(engine, connection, out);
         });
