@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use ochre_resp::Protocol;
 
 use crate::clients::{Client, ClientFlags, State};
+use crate::commands::transactions::{Transaction, Watching};
 use crate::server::Server;
 
 /// The state of a conversation. Owned by the worker that serves the client; what other
@@ -18,6 +19,9 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// Close the connection once the replies so far are sent.
     pub close: bool,
+    /// The transaction being queued, between MULTI and EXEC.
+    pub multi: Option<Box<Transaction>>,
+    pub watching: Option<Box<Watching>>,
     /// Lookups leave no trace on access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
     /// What CLIENT TRACKING asked for, while it is on.
@@ -72,6 +76,8 @@ impl Session {
             authenticated,
             reply_mode: ReplyMode::On,
             close: false,
+            multi: None,
+            watching: None,
             no_touch: false,
             tracking: None,
         }

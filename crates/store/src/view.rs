@@ -519,7 +519,7 @@ impl<'a, 's> WriteView<'a, 's> {
         self.effects.event(class, name, self.db, key);
     }
 
-    /// Tells WATCH and client-side caches that `key` changed.
+    /// Tells WATCH, client-side caches and blocked clients that `key` changed.
     #[inline]
     pub fn mark_changed(&mut self, key: &[u8]) {
         if self.effects.tracking {
@@ -529,10 +529,17 @@ impl<'a, 's> WriteView<'a, 's> {
             });
         }
         let index = self.scope.store.stripe_of(key);
-        if let Some(stripe) = self.held.stripe(index)
-            && !stripe.watches.is_empty()
-        {
+        let Some(stripe) = self.held.stripe(index) else {
+            return;
+        };
+        if !stripe.watches.is_empty() {
             stripe.watches.mark(self.db, key);
+        }
+        if stripe.has_waiter(self.db, key) {
+            self.effects.ready.push(Ready {
+                db: self.db,
+                key: key.into(),
+            });
         }
     }
 
@@ -546,22 +553,6 @@ impl<'a, 's> WriteView<'a, 's> {
     #[inline]
     pub fn dirty(&mut self, changes: u64) {
         self.effects.dirty += changes;
-    }
-
-    /// Tells blocked clients that `key` holds something they may be waiting for.
-    #[inline]
-    pub fn ready(&mut self, key: &[u8]) {
-        let index = self.scope.store.stripe_of(key);
-        if self
-            .held
-            .stripe(index)
-            .is_some_and(|stripe| stripe.has_waiter(self.db, key))
-        {
-            self.effects.ready.push(Ready {
-                db: self.db,
-                key: key.into(),
-            });
-        }
     }
 }
 
