@@ -61,6 +61,8 @@ impl Local {
 pub enum Executed {
     /// The reply is written.
     Done,
+    /// Clients are paused: the request is to be executed again when the pause ends.
+    Paused,
     /// The client waits; its reply comes by mail.
     Blocked(Arc<Blocked>),
 }
@@ -168,6 +170,9 @@ pub fn execute_found(
             return Executed::Done;
         }
     };
+    if call.server.pause.is_set() && holds_back(call, known) {
+        return Executed::Paused;
+    }
     call.session.used(known.id, call.local.now_ms);
     if !server.monitors.is_empty() {
         server.monitors.show(call, known, argv);
@@ -178,6 +183,18 @@ pub fn execute_found(
         return Executed::Done;
     }
     run(call, known, argv, big, out)
+}
+
+/// Whether the command has to wait for the end of a pause. EXEC writes if what was
+/// queued does.
+#[cold]
+fn holds_back(call: &Call<'_>, known: &Known) -> bool {
+    let queued = match &call.session.multi {
+        Some(transaction) if known.command.name == "exec" => transaction.flags(),
+        _ => Flags::NONE,
+    };
+    let pause = &call.server.pause;
+    pause.holds_back(known.flags.or(queued), call.local.now_ms)
 }
 
 /// Writes the error of a command that was not run.

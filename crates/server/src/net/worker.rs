@@ -49,6 +49,11 @@ struct Desk {
     reader: Reader,
     connections: Vec<Slot>,
     free: Vec<u32>,
+    /// Connections with a command that waits for the end of a pause, in the order in
+    /// which they began to wait.
+    paused: Vec<Token>,
+    /// When this tick's first event was met, by the local clock.
+    tick_started: Option<u64>,
     /// When the waits of blocked clients end, and whose they are.
     deadlines: BTreeSet<(i64, u32)>,
     stop: bool,
@@ -72,6 +77,8 @@ impl Worker {
             reader: Reader::default(),
             connections: Vec::new(),
             free: Vec::new(),
+            paused: Vec::new(),
+            tick_started: None,
             deadlines: BTreeSet::new(),
             stop: false,
             cared_at_ms: 0,
@@ -89,8 +96,9 @@ impl Worker {
                 self.desk.server.log.warning(&text);
                 break;
             }
-            self.desk.local.stats.merge_into(&self.desk.server.stats);
+            self.desk.resume_paused(&mut self.reactor);
             self.desk.end_overdue_waits(&mut self.reactor);
+            self.desk.end_tick();
             self.desk.care(&mut self.reactor);
         }
         // What was answered still leaves: one more tick without waiting.
@@ -184,6 +192,9 @@ impl Desk {
             return;
         };
         self.local.now_ms = crate::clock::now_ms();
+        if self.tick_started.is_none() {
+            self.tick_started = Some(self.local.clock.raw());
+        }
         let mut out = Reply::with_buffer(reactor.recycled(), connection.session.protocol);
         let mut engine = Engine {
             server: &self.server,
@@ -191,8 +202,12 @@ impl Desk {
             generation: &mut self.generation,
             local: &mut self.local,
         };
+        let was_paused = connection.stalled == Some(Stall::Paused);
         let was_blocked = connection.blocked.is_some();
         work(&mut self.reader, &mut engine, &mut connection, &mut out);
+        if connection.stalled == Some(Stall::Paused) && !was_paused {
+            self.paused.push(token);
+        }
         if let Some(blocked) = &connection.blocked
             && !was_blocked
             && let Some(deadline) = blocked.deadline_ms
@@ -207,7 +222,8 @@ impl Desk {
         let token = connection.token;
         let protocol = connection.session.protocol;
         let had_output = !out.is_empty();
-        output::deliver(
+        self.local.stats.writes += u64::from(had_output);
+        self.local.stats.output_bytes += output::deliver(
             reactor,
             token,
             protocol,
@@ -334,8 +350,14 @@ impl Desk {
         let until_wait = self.deadlines.first().map(|&(deadline, _)| {
             Duration::from_millis((deadline - crate::clock::now_ms()).max(0) as u64)
         });
-        let until_care = self.needs_care().then_some(CARE_INTERVAL);
-        until_wait.into_iter().chain(until_care).min()
+        let until_resumed = (!self.paused.is_empty()).then(|| {
+            let left_ms = self.server.pause.until_ms() - crate::clock::now_ms();
+            Duration::from_millis(left_ms.max(0) as u64)
+        });
+        let until_care =
+            (self.live.config.clients.idle_timeout_seconds > 0).then_some(CARE_INTERVAL);
+        let reasons = [until_wait, until_resumed, until_care];
+        reasons.into_iter().flatten().min()
     }
 
     /// Runs the input that had to wait.
@@ -345,20 +367,46 @@ impl Desk {
                 return;
             }
             connection.stalled = None;
-            let stash = std::mem::take(&mut connection.stash);
-            reader.read(engine, connection, &stash, out);
+            reader.resume(engine, connection, out);
         });
     }
 
-    /// Whether some connection needs to be looked after without an event of its own.
-    fn needs_care(&self) -> bool {
-        self.live.config.clients.idle_timeout_seconds > 0
-            || self.server.pause.state(crate::clock::now_ms()) != Paused::Nothing
-            || self.has_stalled()
+    /// Adds the tick to the common figures.
+    fn end_tick(&mut self) {
+        let server = &self.server;
+        let busy_us = self.tick_started.take().map_or(0, |started| {
+            let clock = &self.local.clock;
+            clock.delta_as_nanos(started, clock.raw()) / 1000
+        });
+        crate::stats::add(&server.stats.counters.ticks, 1);
+        crate::stats::add(&server.stats.counters.tick_microseconds, busy_us);
+        self.local
+            .stats
+            .merge_into(&server.stats, self.local.now_ms);
+        server.memory.watch_peak(self.local.now_ms);
     }
 
-    fn has_stalled(&self) -> bool {
-        false
+    /// Runs the commands that waited for a pause, if that is over.
+    fn resume_paused(&mut self, reactor: &mut Reactor) {
+        if self.paused.is_empty() {
+            return;
+        }
+        if self.server.pause.state(crate::clock::now_ms()) != Paused::Nothing {
+            return;
+        }
+        for token in std::mem::take(&mut self.paused) {
+            let slot = &mut self.connections[token.slot() as usize];
+            let connection = slot.connection.as_mut().filter(|c| c.token == token);
+            if let Some(connection) = connection
+                && connection.stalled == Some(Stall::Paused)
+            {
+                connection.stalled = None;
+                connection
+                    .session
+                    .update_flags(|flags| flags.paused = false);
+                self.unstall(reactor, token);
+            }
+        }
     }
 
     /// Closes connections idle for too long, now and then.
@@ -397,7 +445,8 @@ impl Desk {
 
 impl Handler for Desk {
     fn received(&mut self, reactor: &mut Reactor, token: Token, bytes: &[u8]) {
-        crate::stats::add(&self.server.stats.counters.input_bytes, bytes.len() as u64);
+        self.local.stats.reads += 1;
+        self.local.stats.input_bytes += bytes.len() as u64;
         self.with(reactor, token, |reader, engine, connection, out| {
             reader.read(engine, connection, bytes, out);
             let limit = engine.live.config.clients.query_buffer_limit_bytes;
@@ -433,7 +482,10 @@ impl Handler for Desk {
         let Some(drawing) = connection.drawing.as_mut() else {
             return;
         };
-        if output::draw(reactor, token, drawing) {
+        let (drawn, more) = output::draw(reactor, token, drawing);
+        self.local.stats.output_bytes += drawn;
+        self.local.stats.writes += 1;
+        if more {
             return;
         }
         connection.drawing = None;
@@ -458,13 +510,15 @@ impl Handler for Desk {
                 Mail::Message { to, bytes } => {
                     if let Some(mut connection) = self.take(to) {
                         let chunk = Chunk::Shared(bytes);
-                        output::put(reactor, to, chunk, &mut connection.drawing);
+                        self.local.stats.output_bytes +=
+                            output::put(reactor, to, chunk, &mut connection.drawing);
                         self.deliver(reactor, connection, Reply::new(Protocol::Resp2));
                     }
                 }
                 Mail::Published { to, message } => self.deliver_published(reactor, &to, &message),
                 Mail::Served { to, wait, reply } => self.unblock(reactor, to, Some(wait), reply),
                 Mail::Unblock { to, error } => self.end_wait(reactor, to, error),
+                // The tick ends with a look at those who wait.
                 Mail::PauseChanged => {}
                 Mail::ConfigChanged => {
                     self.generation = self.server.generation();
@@ -488,7 +542,8 @@ impl Handler for Desk {
     }
 
     fn filled(&mut self, reactor: &mut Reactor, token: Token, added: usize) {
-        crate::stats::add(&self.server.stats.counters.input_bytes, added as u64);
+        self.local.stats.reads += 1;
+        self.local.stats.input_bytes += added as u64;
         self.with(reactor, token, |reader, engine, connection, out| {
             reader.filled(engine, connection, out);
         });
