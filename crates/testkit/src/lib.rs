@@ -16,6 +16,8 @@
 #![forbid(unsafe_code)]
 
 pub mod differential;
+pub mod generate;
+pub mod linearizability;
 pub mod proxy;
 pub mod resp;
 pub mod rng;

@@ -29,7 +29,7 @@ use std::fmt;
 pub use compare::{compare_frames, compare_replies};
 pub use corpus::{CORPORA, Corpus, corpus};
 pub use exclusions::{EXCLUSIONS, Exclusion, exclusion};
-pub use pair::{Pair, Summary};
+pub use pair::{Pair, Summary, run_family};
 pub use rules::{ENCODING_CHANGES, ERROR_CHANGES, RULES, Rule, rule_for};
 pub use side::Endpoint;
 pub use step::{Action, Case, CaseError, Command, Step, parse_cases, parse_words, words};

@@ -6,8 +6,14 @@ use super::side::{Endpoint, Side};
 use super::state::compare_states;
 use super::step::{Action, Case, Step};
 use super::{DifferentialError, Failure, Mismatch, corpus};
+use crate::generate::{Family, Generator};
 use crate::resp::{Protocol, Reply};
+use crate::rng::Rng;
 use crate::servers::ServerSpec;
+
+/// Steps of one generated sequence: long enough for state to build up, short enough
+/// for a failure to shrink in seconds.
+const SEQUENCE_STEPS: usize = 120;
 
 /// Settings that sequences change, and what they are reset to between sequences.
 const RESTORED_SETTINGS: &[(&str, &str)] = &[
@@ -34,6 +40,8 @@ pub struct Summary {
     pub sequences: usize,
     /// Steps in them.
     pub steps: usize,
+    /// Replies of the reference that were errors: too many, and a generator is blunt.
+    pub errors: usize,
 }
 
 /// A reference and a subject.
@@ -42,6 +50,7 @@ pub struct Pair {
     subject: Side,
     reference: (u32, u32),
     settings_changed: bool,
+    errors: usize,
 }
 
 impl Pair {
@@ -73,6 +82,7 @@ impl Pair {
             subject: Side::new(subject),
             reference,
             settings_changed: true,
+            errors: 0,
         })
     }
 
@@ -105,8 +115,10 @@ impl Pair {
             protocol,
             self.reference,
         );
-        if let Some(mismatch) = run.steps(steps)? {
-            return Ok(Some(mismatch));
+        let outcome = run.steps(steps)?;
+        self.errors += run.errors;
+        if outcome.is_some() {
+            return Ok(outcome);
         }
         match compare_states(&mut self.oracle, &mut self.subject, self.reference) {
             Ok(outcome) => Ok(outcome),
@@ -181,6 +193,50 @@ impl Pair {
         }
         Ok(summary)
     }
+
+    /// Runs about `steps` generated steps of a family, as sequences that each start from
+    /// empty servers. The same family, seed and protocol give the same steps.
+    ///
+    /// # Errors
+    /// As [`Pair::check`], at the first sequence that fails.
+    pub fn check_family(
+        &mut self,
+        family: &Family,
+        seed: u64,
+        steps: usize,
+        protocol: Protocol,
+    ) -> Result<Summary, DifferentialError> {
+        let mut summary = Summary::default();
+        let errors = self.errors;
+        while summary.steps < steps {
+            let index = summary.sequences as u64;
+            let mut generator =
+                Generator::new(Rng::derived(seed, index).next(), protocol, self.reference);
+            let sequence = generator.sequence(family, SEQUENCE_STEPS.min(steps - summary.steps));
+            let origin = format!("family {} seed {seed} sequence {index}", family.name);
+            self.check(&origin, protocol, &sequence)?;
+            summary.sequences += 1;
+            summary.steps += sequence.len();
+        }
+        summary.errors = self.errors - errors;
+        Ok(summary)
+    }
+}
+
+/// Starts a reference and a subject and runs a family on them, see [`Pair::check_family`].
+///
+/// # Errors
+/// [`DifferentialError::Disagreement`] with the shrunk sequence, and the others.
+pub fn run_family(
+    family: &str,
+    seed: u64,
+    steps: usize,
+    protocol: Protocol,
+    subject: &ServerSpec,
+) -> Result<Summary, DifferentialError> {
+    let family = crate::generate::families::family(family)
+        .ok_or_else(|| DifferentialError::Unknown(family.to_string()))?;
+    Pair::start(subject)?.check_family(family, seed, steps, protocol)
 }
 
 fn changes_settings(step: &Step) -> bool {

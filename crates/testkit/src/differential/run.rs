@@ -11,9 +11,12 @@ use super::side::Side;
 use super::step::{Action, Command, Step, words};
 use crate::resp::{Frame, Protocol, Reply, WireError};
 
-/// How long the subject may take for raw bytes that the reference has answered.
-const RAW_PATIENCE: Duration = Duration::from_millis(60);
+/// How long the first answer to raw bytes may take, and when the last one was the last.
+const RAW_PATIENCE: Duration = Duration::from_millis(30);
 const RAW_QUIET: Duration = Duration::from_millis(12);
+const SHORT_WAIT: Duration = Duration::from_millis(2);
+/// The pause that makes two pieces arrive apart.
+const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 /// How long an awaited frame may take.
 const AWAIT_TIMEOUT: Duration = Duration::from_millis(5_000);
 /// An iteration that has not ended after this many calls does not end.
@@ -36,6 +39,8 @@ pub(super) struct Run<'a> {
     pub(super) protocol: Protocol,
     pub(super) reference: (u32, u32),
     sessions: BTreeMap<u8, Session>,
+    /// How many replies of the reference were errors.
+    pub(super) errors: usize,
 }
 
 type Outcome = Result<Frame, WireError>;
@@ -53,6 +58,7 @@ impl<'a> Run<'a> {
             protocol,
             reference,
             sessions: BTreeMap::new(),
+            errors: 0,
         }
     }
 
@@ -196,6 +202,7 @@ impl<'a> Run<'a> {
         let Some((oracle, subject)) = replies else {
             return Ok(None);
         };
+        self.errors += usize::from(oracle.error().is_some());
         self.follow(number, command, &oracle);
         if in_transaction || oracle.error().is_some() {
             return Ok(None);
@@ -422,39 +429,30 @@ impl<'a> Run<'a> {
 
     fn raw(&mut self, number: u8, pieces: &[Vec<u8>]) -> Result<Option<Mismatch>, WireError> {
         let protocol = self.protocol;
-        let mut answers = Vec::new();
-        for side in [&mut *self.oracle, &mut *self.subject] {
-            let connection = side.connection(number, protocol)?;
-            for (index, piece) in pieces.iter().enumerate() {
-                if index > 0 {
-                    std::thread::sleep(Duration::from_millis(2));
-                }
+        for (index, piece) in pieces.iter().enumerate() {
+            if index > 0 {
+                std::thread::sleep(BETWEEN_PIECES);
+            }
+            for side in [&mut *self.oracle, &mut *self.subject] {
                 // A server may close in the middle; what it said before counts.
-                if connection.send_bytes(piece).is_err() {
-                    break;
-                }
+                side.connection(number, protocol)?.send_bytes(piece).ok();
             }
-            let patience = if answers
-                .iter()
-                .any(|(bytes, _): &(Vec<u8>, bool)| !bytes.is_empty())
-            {
-                AWAIT_TIMEOUT
-            } else {
-                RAW_PATIENCE
-            };
-            let (mut bytes, mut closed) = connection.read_until_quiet(patience, RAW_QUIET)?;
-            // A slow subject gets the time it needs to say as much as the reference.
-            if let Some((wanted, wanted_closed)) = answers.first()
-                && (bytes.len() < wanted.len() || closed != *wanted_closed)
-                && !closed
-            {
-                let (more, now_closed) =
-                    connection.read_until_quiet(Duration::from_millis(500), RAW_QUIET)?;
-                bytes.extend(more);
-                closed = now_closed;
-            }
-            answers.push((bytes, closed));
         }
+        let mut answers: Vec<(Vec<u8>, bool)> = Vec::new();
+        let oracle = self.oracle.connection(number, protocol)?;
+        answers.push(oracle.read_until_quiet(RAW_PATIENCE, RAW_QUIET)?);
+        // The subject has had as much time by now; when it has said less, it gets more.
+        let subject = self.subject.connection(number, protocol)?;
+        let (mut bytes, mut closed) = subject.read_until_quiet(SHORT_WAIT, SHORT_WAIT)?;
+        let wanted = &answers[0];
+        let mut waits = 0;
+        while !closed && waits < 20 && (bytes.len() < wanted.0.len() || wanted.1) {
+            let (more, now_closed) = subject.read_until_quiet(RAW_QUIET * 5, SHORT_WAIT)?;
+            waits += 1;
+            closed = now_closed;
+            bytes.extend(more);
+        }
+        answers.push((bytes, closed));
         if answers[0].1 && answers[1].1 {
             self.forget(number);
         }
