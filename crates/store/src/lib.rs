@@ -21,7 +21,7 @@ pub mod watch;
 mod keyspace;
 mod sync;
 
-pub use effects::{Effects, EventClass};
+pub use effects::{Effects, EventClass, recorded};
 pub use entry::{Entry, Kind, Payload, Value};
 pub use keyspace::{DATABASES_MAX, Store};
 pub use locks::GaveUp;

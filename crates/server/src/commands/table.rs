@@ -177,6 +177,10 @@ impl Known {
             let Some(start) = start_of(spec.begin, argv) else {
                 continue;
             };
+            let flags = match self.command.vary_key_flags {
+                Some(vary) if spec.flags.has(KeyFlags::VARIABLE_FLAGS) => vary(argv),
+                _ => spec.flags,
+            };
             match spec.find {
                 Find::Unknown => {}
                 Find::Range { last, step, limit } => {
@@ -196,7 +200,7 @@ impl Known {
                     keys.extend(
                         (start..=last)
                             .step_by(step.max(1))
-                            .map(|at| (at, spec.flags)),
+                            .map(|at| (at, flags)),
                     );
                 }
                 Find::Count { count, first, step } => {
@@ -212,7 +216,7 @@ impl Known {
                             keys.extend(
                                 (first..=last)
                                     .step_by(step.max(1))
-                                    .map(|at| (at, spec.flags)),
+                                    .map(|at| (at, flags)),
                             );
                         }
                         // No key, or more than there are arguments.
