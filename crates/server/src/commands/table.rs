@@ -197,11 +197,7 @@ impl Known {
                     if last >= argv.len() {
                         return None;
                     }
-                    keys.extend(
-                        (start..=last)
-                            .step_by(step.max(1))
-                            .map(|at| (at, flags)),
-                    );
+                    keys.extend((start..=last).step_by(step.max(1)).map(|at| (at, flags)));
                 }
                 Find::Count { count, first, step } => {
                     let count = ochre_structures::number::parse_i64(argv.get(start + count)?)?;
@@ -213,11 +209,7 @@ impl Known {
                         .and_then(|n| n.checked_add(first));
                     match last {
                         Some(last) if last < argv.len() => {
-                            keys.extend(
-                                (first..=last)
-                                    .step_by(step.max(1))
-                                    .map(|at| (at, flags)),
-                            );
+                            keys.extend((first..=last).step_by(step.max(1)).map(|at| (at, flags)));
                         }
                         // No key, or more than there are arguments.
                         None if count == 0 => {}

@@ -113,13 +113,7 @@ impl Field {
     /// Sets the value at a bit offset and returns the old one, or `None` if the new one does not
     /// fit and must not be forced. The string must be long enough to hold the field; past its end
     /// nothing is written.
-    pub fn set(
-        self,
-        bytes: &mut [u8],
-        offset: u64,
-        value: i64,
-        overflow: Overflow,
-    ) -> Option<i64> {
+    pub fn set(self, bytes: &mut [u8], offset: u64, value: i64, overflow: Overflow) -> Option<i64> {
         let old = self.read(bytes, offset);
         // Redis reads the argument for an unsigned field as unsigned: -1 is too large, not small.
         let wanted = match self.sign {

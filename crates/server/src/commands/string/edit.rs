@@ -123,10 +123,7 @@ pub fn long_bytes<'e>(entry: &'e mut EntryMut<'_>) -> Option<&'e mut Vec<u8>> {
 fn make_text(entry: &mut EntryMut<'_>) -> Result<usize, Error> {
     if let Value::Int(value) = entry.value() {
         let mut text = itoa::Buffer::new();
-        entry.replace(Payload::Inline(
-            Kind::Str,
-            text.format(value).as_bytes(),
-        ));
+        entry.replace(Payload::Inline(Kind::Str, text.format(value).as_bytes()));
     }
     value::length(entry)
 }

@@ -189,11 +189,7 @@ mod tests {
         assert_eq!(set("nx get get"), Some((Condition::Absent, true, unsaid())));
         assert_eq!(
             set("EX 1 XX ex 20"),
-            Some((
-                Condition::Present,
-                false,
-                "(Seconds, Now) 20".to_owned()
-            ))
+            Some((Condition::Present, false, "(Seconds, Now) 20".to_owned()))
         );
         assert_eq!(
             set("keepttl KEEPTTL"),
@@ -234,7 +230,11 @@ mod tests {
             (EXAT, "9223372036854776"),
             (PX, "9223372036854775807"),
         ] {
-            assert_eq!(deadline(clock, text), Err(Error::InvalidExpire("set")), "{text}");
+            assert_eq!(
+                deadline(clock, text),
+                Err(Error::InvalidExpire("set")),
+                "{text}"
+            );
         }
     }
 }

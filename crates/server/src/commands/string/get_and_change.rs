@@ -64,8 +64,7 @@ fn getdel(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) ->
     value::reply_or_null(view.read().find(key), out)?;
     if view.remove(key) {
         view.modified(key, EventClass::Generic, "del");
-        view.effects
-            .propagate_as(|| vec![recorded(&[b"DEL", key])]);
+        view.effects.propagate_as(|| vec![recorded(&[b"DEL", key])]);
     }
     Ok(Flow::Done)
 }
@@ -98,12 +97,7 @@ fn getex(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> 
     Ok(Flow::Done)
 }
 
-fn expire_at(
-    view: &mut WriteView<'_, '_>,
-    key: &[u8],
-    (_, origin): Clock,
-    deadline_ms: i64,
-) {
+fn expire_at(view: &mut WriteView<'_, '_>, key: &[u8], (_, origin): Clock, deadline_ms: i64) {
     if origin == Origin::Epoch && deadline_ms <= view.now_ms() {
         view.remove(key);
         view.modified(key, EventClass::Generic, "del");
@@ -112,8 +106,7 @@ fn expire_at(
         } else {
             b"DEL"
         };
-        view.effects
-            .propagate_as(|| vec![recorded(&[name, key])]);
+        view.effects.propagate_as(|| vec![recorded(&[name, key])]);
         return;
     }
     view.set_expiry(key, Some(deadline_ms));

@@ -72,8 +72,7 @@ fn setrange(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) 
     let key = args.next()?;
     let offset = args.integer()?;
     let part = args.next()?;
-    let offset =
-        usize::try_from(offset).map_err(|_| Error::text("ERR offset is out of range"))?;
+    let offset = usize::try_from(offset).map_err(|_| Error::text("ERR offset is out of range"))?;
     let old = match view.find(key) {
         Some(entry) => value::length(entry)?,
         None => 0,

@@ -93,11 +93,7 @@ fn set(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Ou
     Ok(Flow::Done)
 }
 
-fn set_with_options(
-    view: &mut WriteView<'_, '_>,
-    args: &mut Args<'_>,
-    out: &mut Reply,
-) -> Outcome {
+fn set_with_options(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let (key, value) = (args.all()[1], args.all()[2]);
     let options = SetOptions::parse(args)?;
     let expiry = match options.lifetime {

@@ -19,7 +19,10 @@ pub const MSET: Command = Command {
     flags: Flags::DENYOOM,
     keys: &[KeySpec::range(1, -1, 2, OW_UPDATE)],
     args: PAIRS,
-    tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
+    tips: &[
+        "request_policy:multi_shard",
+        "response_policy:all_succeeded",
+    ],
     ..command("mset", Group::String, -3, Run::Write(mset))
 };
 
@@ -62,11 +65,7 @@ fn check_pairs(args: &Args<'_>, command: &'static str) -> Result<(), Error> {
 fn set_all(view: &mut WriteView<'_, '_>, args: &Args<'_>) {
     for index in (1..args.all().len()).step_by(2) {
         let key = args.all()[index];
-        view.set(
-            key,
-            value::argument_payload(args, index + 1),
-            Expiry::Clear,
-        );
+        view.set(key, value::argument_payload(args, index + 1), Expiry::Clear);
         view.modified(key, EventClass::String, "set");
     }
 }
