@@ -58,7 +58,10 @@ pub struct State {
 /// The letters of CLIENT LIST's `flags`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClientFlags {
+    /// Waits within a blocking command.
     pub blocked: bool,
+    /// Waits for the end of CLIENT PAUSE.
+    pub paused: bool,
     pub monitor: bool,
     pub no_evict: bool,
     pub no_touch: bool,
@@ -151,6 +154,11 @@ impl Clients {
 }
 
 impl Client {
+    /// Whether it connects from this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_unix || self.address.starts_with("127.") || self.address.starts_with("[::1]:")
+    }
+
     /// Puts mail for this client into its worker's mailbox.
     pub fn send(&self, mail: Mail) {
         self.mailbox.put(mail);
@@ -232,7 +240,7 @@ impl State {
             (flags.monitor, 'O'),
             (subscribed, 'P'),
             (self.multi >= 0, 'x'),
-            (flags.blocked, 'b'),
+            (flags.blocked || flags.paused, 'b'),
             (flags.tracking, 't'),
             (flags.tracking_broken, 'R'),
             (flags.broadcast, 'B'),

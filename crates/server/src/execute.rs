@@ -154,6 +154,9 @@ pub fn execute_found(
             return Flow::Done;
         }
     };
+    if call.server.pause.holds_back(known.flags, call.local.now_ms) {
+        return Flow::Paused;
+    }
     call.session.used(known.id, call.local.now_ms);
     run(call, known, argv, big, out)
 }

@@ -16,9 +16,11 @@ use crate::commands;
 use crate::commands::table::CommandTable;
 use crate::config::Config;
 use crate::config::choices::Reactor as ReactorChoice;
+use crate::latency::LatencyMonitor;
 use crate::live::Live;
 use crate::log::{Level, Log};
-use crate::net::listener::{self, Listeners};
+use crate::memory::MemoryMeter;
+use crate::net::listener::{self, Control, Listeners};
 use crate::net::mail::{Mail, Mailbox};
 use crate::net::reactor::{Options, Reactor, ReactorKind};
 use crate::net::worker::Worker;
@@ -57,6 +59,12 @@ pub struct Server {
     /// Test switch: DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
     pub reclaimer: reclaim::Alarm,
+    pub memory: MemoryMeter,
+    pub latency: LatencyMonitor,
+    /// The lines of users in the configuration, which CONFIG REWRITE keeps.
+    pub configured_users: Vec<String>,
+    /// The accepting thread, once there is one.
+    pub listening: std::sync::OnceLock<Arc<Control>>,
 }
 
 /// How others reach a worker, and how busy it is.
@@ -165,7 +173,12 @@ impl Server {
             stopped: std::sync::OnceLock::new(),
             active_expire: AtomicBool::new(true),
             reclaimer: reclaim::Alarm::default(),
+            memory: MemoryMeter::default(),
+            latency: LatencyMonitor::default(),
+            configured_users: Vec::new(),
+            listening: std::sync::OnceLock::new(),
         });
+        server.memory.started();
         server.log.notice("Server initialized");
         let (stopped_sender, stopped) = std::sync::mpsc::channel();
         let _ = server.stopped.set(stopped_sender);
@@ -208,6 +221,13 @@ impl Server {
         self.generation.fetch_add(1, Ordering::AcqRel);
         for worker in &self.mailboxes {
             worker.mailbox.put(Mail::ConfigChanged);
+        }
+    }
+
+    /// Tells the workers that a pause began or ended.
+    pub fn pause_changed(&self) {
+        for worker in &self.mailboxes {
+            worker.mailbox.put(Mail::PauseChanged);
         }
     }
 

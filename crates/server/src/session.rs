@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use ochre_resp::Protocol;
 
 use crate::clients::{Client, ClientFlags, State};
+use crate::server::Server;
 
 /// The state of a conversation. Owned by the worker that serves the client; what other
 /// threads ask about is mirrored in [`Client`].
@@ -19,6 +20,35 @@ pub struct Session {
     pub close: bool,
     /// Lookups leave no trace on access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// What CLIENT TRACKING asked for, while it is on.
+    pub tracking: Option<Box<Tracking>>,
+}
+
+/// How a client wants to be told about keys that it caches (CLIENT TRACKING).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tracking {
+    /// The client that gets the invalidations; 0 is this one.
+    pub redirect: u64,
+    /// Keys of these prefixes, whoever read them; otherwise keys that this client read.
+    pub broadcast: bool,
+    /// Only after CLIENT CACHING YES.
+    pub opt_in: bool,
+    /// Unless after CLIENT CACHING NO.
+    pub opt_out: bool,
+    /// Not about its own changes.
+    pub no_loop: bool,
+    /// Sorted; of broadcast mode.
+    pub prefixes: Vec<Vec<u8>>,
+    pub caching: Caching,
+}
+
+/// What CLIENT CACHING said about the next command.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Caching {
+    #[default]
+    Unsaid,
+    Yes,
+    No,
 }
 
 /// What CLIENT REPLY chose.
@@ -43,6 +73,7 @@ impl Session {
             reply_mode: ReplyMode::On,
             close: false,
             no_touch: false,
+            tracking: None,
         }
     }
 
@@ -81,6 +112,23 @@ impl Session {
         self.client.last_used_ms.store(now_ms, Ordering::Relaxed);
     }
 
+    /// Switches tracking on, off, or to other wishes.
+    pub fn set_tracking(&mut self, tracking: Option<Tracking>) {
+        self.update(|state| {
+            state.flags.tracking = tracking.is_some();
+            state.flags.broadcast = tracking.as_ref().is_some_and(|t| t.broadcast);
+            state.redirect = tracking.as_ref().map_or(-1, |t| t.redirect as i64);
+        });
+        self.tracking = tracking.map(Box::new);
+    }
+
+    /// Whether invalidations should go to a client that is gone.
+    pub fn redirection_is_broken(&self, server: &Server) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| {
+            tracking.redirect != 0 && server.clients.get(tracking.redirect).is_none()
+        })
+    }
+
     /// RESET: back to the state of a new connection.
     pub fn reset(&mut self, authenticated: bool) {
         self.db = 0;
@@ -88,6 +136,7 @@ impl Session {
         self.authenticated = authenticated;
         self.reply_mode = ReplyMode::On;
         self.no_touch = false;
+        self.tracking = None;
         self.update(|state| {
             *state = State {
                 user: "default".into(),

@@ -17,6 +17,9 @@ pub type Outcome = Result<Flow, Error>;
 pub enum Flow {
     /// The reply is written.
     Done,
+    /// The command was not run, as clients are paused: it is to be run again when the
+    /// pause ends. Only the executor says so.
+    Paused,
     /// Nothing to answer yet: wait on the keys. Within a transaction or script the
     /// reply of a timeout is given at once instead.
     Block(Wait),
@@ -174,11 +177,11 @@ bits! {
         FAST = 14, "fast";
         NO_AUTH = 15, "no_auth";
         MAY_REPLICATE = 16, "may_replicate";
+        NO_MANDATORY_KEYS = 3, "no_mandatory_keys";
         NO_ASYNC_LOADING = 23, "no_async_loading";
         NO_MULTI = 24, "no_multi";
-        ALLOW_BUSY = 26, "allow_busy";
-        NO_MANDATORY_KEYS = 3, "no_mandatory_keys";
         MOVABLEKEYS = 18, "movablekeys";
+        ALLOW_BUSY = 26, "allow_busy";
         /// Keys beyond the arguments are read or written (SORT BY, scripts): the
         /// command takes exclusive access.
         TOUCHES_ARBITRARY_KEYS = 25, "touches_arbitrary_keys";
@@ -555,12 +558,28 @@ impl Command {
             Run::Write(_) => Flags::WRITE,
             _ => Flags::NONE,
         };
-        let movable = if self.find_keys.is_some() {
+        let movable = if self.find_keys.is_some() || self.has_movable_keys() {
             Flags::MOVABLEKEYS
         } else {
             Flags::NONE
         };
         self.flags.or(derived).or(movable)
+    }
+
+    /// Whether some key's place depends on other arguments than their number.
+    const fn has_movable_keys(&self) -> bool {
+        let mut index = 0;
+        while index < self.keys.len() {
+            let spec = &self.keys[index];
+            if !matches!(
+                (&spec.begin, &spec.find),
+                (Begin::Index(_), Find::Range { .. })
+            ) {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     /// All ACL categories, by Redis's rules of implication.

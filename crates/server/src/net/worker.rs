@@ -44,6 +44,9 @@ struct Desk {
     reader: Reader,
     connections: Vec<Slot>,
     free: Vec<u32>,
+    /// Connections with a command that waits for the end of a pause, in the order in
+    /// which they began to wait.
+    paused: Vec<Token>,
     stop: bool,
     cared_at_ms: i64,
 }
@@ -65,6 +68,7 @@ impl Worker {
             reader: Reader::default(),
             connections: Vec::new(),
             free: Vec::new(),
+            paused: Vec::new(),
             stop: false,
             cared_at_ms: 0,
             server,
@@ -76,12 +80,13 @@ impl Worker {
     /// Serves until told to stop.
     pub fn run(mut self) {
         while !self.desk.stop {
-            let timeout = self.desk.needs_care().then_some(CARE_INTERVAL);
+            let timeout = self.desk.timeout();
             if let Err(error) = self.reactor.wait(timeout, &mut self.desk) {
                 let text = format!("Worker {} cannot wait for events: {error}", self.desk.index);
                 self.desk.server.log.warning(&text);
                 break;
             }
+            self.desk.resume_paused(&mut self.reactor);
             self.desk.local.stats.merge_into(&self.desk.server.stats);
             self.desk.care(&mut self.reactor);
         }
@@ -168,7 +173,11 @@ impl Desk {
             generation: &mut self.generation,
             local: &mut self.local,
         };
+        let was_paused = connection.stalled == Some(Stall::Paused);
         work(&mut self.reader, &mut engine, &mut connection, &mut out);
+        if connection.stalled == Some(Stall::Paused) && !was_paused {
+            self.paused.push(token);
+        }
         self.deliver(reactor, connection, out);
     }
 
@@ -222,24 +231,55 @@ impl Desk {
     /// Runs the input that had to wait.
     fn unstall(&mut self, reactor: &mut Reactor, token: Token) {
         self.with(reactor, token, |reader, engine, connection, out| {
-            if connection.stalled == Some(Stall::Closing) {
-                return;
+            match connection.stalled.take() {
+                Some(Stall::Closing) => {
+                    connection.stalled = Some(Stall::Closing);
+                    return;
+                }
+                Some(Stall::Paused) => {
+                    connection
+                        .session
+                        .update_flags(|flags| flags.paused = false);
+                }
+                _ => {}
             }
-            connection.stalled = None;
-            let stash = std::mem::take(&mut connection.stash);
-            reader.read(engine, connection, &stash, out);
+            reader.resume(engine, connection, out);
         });
     }
 
-    /// Whether some connection needs to be looked after without an event of its own.
-    fn needs_care(&self) -> bool {
-        self.live.config.clients.idle_timeout_seconds > 0
-            || self.server.pause.state(crate::clock::now_ms()) != Paused::Nothing
-            || self.has_stalled()
+    /// How long the reactor may wait: until a pause ends, or until connections want
+    /// to be looked after.
+    fn timeout(&self) -> Option<Duration> {
+        let care = (self.live.config.clients.idle_timeout_seconds > 0).then_some(CARE_INTERVAL);
+        if self.paused.is_empty() {
+            return care;
+        }
+        let left_ms = self.server.pause.until_ms() - crate::clock::now_ms();
+        let pause = Duration::from_millis(left_ms.max(0) as u64);
+        Some(care.map_or(pause, |care| care.min(pause)))
     }
 
-    fn has_stalled(&self) -> bool {
-        false
+    /// Runs the commands that waited for a pause, if that is over.
+    fn resume_paused(&mut self, reactor: &mut Reactor) {
+        if self.paused.is_empty() {
+            return;
+        }
+        if self.server.pause.state(crate::clock::now_ms()) != Paused::Nothing {
+            return;
+        }
+        for token in std::mem::take(&mut self.paused) {
+            let slot = &mut self.connections[token.slot() as usize];
+            let connection = slot.connection.as_mut().filter(|c| c.token == token);
+            if let Some(connection) = connection
+                && connection.stalled == Some(Stall::Paused)
+            {
+                connection.stalled = None;
+                connection
+                    .session
+                    .update_flags(|flags| flags.paused = false);
+                self.unstall(reactor, token);
+            }
+        }
     }
 
     /// Closes connections idle for too long, now and then.
@@ -344,6 +384,7 @@ impl Handler for Desk {
                     }
                 }
                 Mail::Served { .. } | Mail::Retry { .. } | Mail::Unblock { .. } => {}
+                // The tick ends with a look at those who wait.
                 Mail::PauseChanged => {}
                 Mail::ConfigChanged => {
                     self.generation = self.server.generation();

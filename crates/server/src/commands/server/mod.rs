@@ -1,5 +1,8 @@
-//! The server commands.
+//! Commands about the server: what it can do, how it is set up, how it fares.
+
+mod command;
+mod config;
 
 use super::spec::Command;
 
-pub const COMMANDS: &[&Command] = &[];
+pub const COMMANDS: &[&Command] = &[&command::COMMAND, &config::CONFIG];
