@@ -23,7 +23,7 @@ mod keyspace;
 mod locks_tests;
 mod sync;
 
-pub use effects::{Effects, EventClass};
+pub use effects::{Effects, EventClass, recorded};
 pub use entry::{Entry, Kind, Payload, Value};
 pub use keyspace::{DATABASES_MAX, Store};
 pub use locks::GaveUp;

@@ -302,6 +302,11 @@ impl KeySpec {
         }
     }
 
+    /// A remark for COMMAND INFO.
+    pub const fn noted(self, notes: &'static str) -> Self {
+        Self { notes, ..self }
+    }
+
     /// A count at `index` and as many keys behind it.
     pub const fn counted(index: usize, flags: KeyFlags) -> Self {
         Self {
@@ -491,6 +496,10 @@ pub const fn block(name: &'static str, parts: &'static [Arg]) -> Arg {
 /// arguments and what is done with each.
 pub type FindKeys = fn(&[&[u8]]) -> Option<Vec<(usize, KeyFlags)>>;
 
+/// Tells what this invocation does with the keys of a specification that is marked
+/// [`KeyFlags::VARIABLE_FLAGS`].
+pub type VaryKeyFlags = fn(&[&[u8]]) -> KeyFlags;
+
 /// A command. See [`command`] for the usual values of what a declaration leaves out.
 #[derive(Clone, Copy)]
 pub struct Command {
@@ -510,6 +519,7 @@ pub struct Command {
     pub not_categories: Categories,
     pub keys: &'static [KeySpec],
     pub find_keys: Option<FindKeys>,
+    pub vary_key_flags: Option<VaryKeyFlags>,
     pub args: &'static [Arg],
     pub history: &'static [(&'static str, &'static str)],
     pub tips: &'static [&'static str],
@@ -533,6 +543,7 @@ pub const fn command(name: &'static str, group: Group, arity: i32, run: Run) -> 
         not_categories: Categories::NONE,
         keys: &[],
         find_keys: None,
+        vary_key_flags: None,
         args: &[],
         history: &[],
         tips: &[],
@@ -544,9 +555,12 @@ pub const fn command(name: &'static str, group: Group, arity: i32, run: Run) -> 
 }
 
 impl Command {
-    /// All flags, those that follow from the function included.
+    /// All flags, those that follow from the function included. A command may declare
+    /// itself READONLY although its function writes: what it changes (a cached estimate)
+    /// is no change in a client's eyes.
     pub const fn all_flags(&self) -> Flags {
         let derived = match self.run {
+            Run::Write(_) if self.flags.has(Flags::READONLY) => Flags::NONE,
             Run::Read(_) => Flags::READONLY,
             Run::Write(_) => Flags::WRITE,
             _ => Flags::NONE,
