@@ -250,17 +250,13 @@ fn dispatch(
             let mut held = lock_keys(call, known, argv)?;
             let db = call.session.db;
             let outcome = handler(&ReadView::new(&scope, &held, db), &mut args, out);
-            let effects = if scope.observed.expired.get() {
-                remove_expired(&scope, &mut held, db, known, argv, effects(server))
+            if scope.observed.expired.get() {
+                let mut effects = effects(server);
+                remove_expired(&scope, &mut held, db, known, argv, &mut effects);
+                conclude(call, &scope, held, effects, known, argv);
             } else {
-                None
-            };
-            match effects {
-                Some(effects) => conclude(call, &scope, held, effects, known, argv),
-                None => {
-                    drop(held);
-                    observe(call, &scope);
-                }
+                drop(held);
+                observe(call, &scope);
             }
             outcome
         }
@@ -272,6 +268,9 @@ fn dispatch(
             let db = call.session.db;
             let mut view = WriteView::new(&scope, &mut held, db, &mut effects);
             let outcome = handler(&mut view, &mut args, out);
+            if scope.observed.expired.get() {
+                remove_expired(&scope, &mut held, db, known, argv, &mut effects);
+            }
             conclude(call, &scope, held, effects, known, argv);
             outcome
         }
@@ -289,7 +288,8 @@ fn scope<'a>(server: &'a Server, live: &'a Live, call: &mut Call<'_>) -> Scope<'
     }
 }
 
-fn effects(_server: &Server) -> Effects {
+/// Room for the effects of one unit of execution, prepared for what is wanted of them.
+pub fn effects(_server: &Server) -> Effects {
     Effects::default()
 }
 
@@ -329,7 +329,8 @@ fn lock_keys<'s>(call: &Call<'s>, known: &Known, argv: &[&[u8]]) -> Result<Held<
     }
 }
 
-/// Removes the keys of the command that a read found past their deadline.
+/// Removes the keys of the command that were found past their deadline and are still
+/// there.
 #[cold]
 fn remove_expired(
     scope: &Scope<'_>,
@@ -337,16 +338,15 @@ fn remove_expired(
     db: u16,
     known: &Known,
     argv: &[&[u8]],
-    mut effects: Effects,
-) -> Option<Effects> {
-    let keys = known.keys(argv)?;
-    let mut view = WriteView::new(scope, held, db, &mut effects);
+    effects: &mut Effects,
+) {
+    let keys = known.keys(argv).unwrap_or_default();
+    let mut view = WriteView::new(scope, held, db, effects);
     for (at, _) in keys {
         if view.is_expired(argv[at]) {
             view.remove_as(argv[at], Removal::Expired);
         }
     }
-    Some(effects)
 }
 
 /// Acts upon what a command did, and releases its stripes.
@@ -359,13 +359,19 @@ fn conclude(
     _known: &Known,
     _argv: &[&[u8]],
 ) {
-    drop(held);
-    observe(call, scope);
     call.local.stats.expired += effects.expired;
+    act_upon(call.server, held, effects);
+    observe(call, scope);
+}
+
+/// Acts upon effects of whatever origin, and releases the stripes they were made under.
+#[inline]
+pub fn act_upon(server: &Server, held: Held<'_>, effects: Effects) {
+    drop(held);
     if effects.dirty > 0 {
-        call.server.count_changes(effects.dirty);
+        server.count_changes(effects.dirty);
     }
-    call.server.store.freer.dispose(effects.garbage);
+    server.store.freer.dispose(effects.garbage);
 }
 
 /// Counts what lookups saw.

@@ -21,8 +21,8 @@ pub mod watch;
 mod keyspace;
 mod sync;
 
-pub use effects::{Effects, EventClass};
-pub use entry::{Entry, Kind, Payload, Value};
+pub use effects::{Effects, EventClass, recorded};
+pub use entry::{Entry, Kind, Payload, Value, encoding_name};
 pub use keyspace::{DATABASES_MAX, Store};
 pub use locks::GaveUp;
 pub use object::{Object, Type};

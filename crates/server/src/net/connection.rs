@@ -18,6 +18,8 @@ pub struct Connection {
     pub stash: Vec<u8>,
     /// A reply that is made in slices as the connection drains.
     pub drawing: Option<Box<Drawing>>,
+    /// Whether the worker gets on with `drawing` by itself, as nothing is being sent.
+    pub is_working: bool,
     /// Why no commands of this connection run for now.
     pub stalled: Option<Stall>,
     /// When the output first exceeded its soft limit.
@@ -70,6 +72,7 @@ impl Connection {
             partial: None,
             stash: Vec::new(),
             drawing: None,
+            is_working: false,
             stalled: None,
             over_limit_since_ms: None,
         }

@@ -73,22 +73,39 @@ pub fn put(reactor: &mut Reactor, token: Token, chunk: Chunk, drawing: &mut Opti
     }
 }
 
-/// Draws one slice of the first source and sends it. Returns whether anything is left.
-pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> bool {
+/// How a drawing goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Everything is with the reactor.
+    Complete,
+    /// A slice is being sent: go on when the connection has drained.
+    Sending,
+    /// A source still works out what to write: go on when others had their turn.
+    Working,
+}
+
+/// Draws one slice of the first source and sends it, or lets the source work for as
+/// long as a slice takes.
+pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> Progress {
     let mut drawn = 0;
     while drawn < SLICE_BYTES {
         match drawing.queue.front_mut() {
-            None => return false,
+            None => return Progress::Complete,
             Some(Piece::Source(source)) => {
                 let mut reply = Reply::with_buffer(reactor.recycled(), drawing.protocol);
                 let more = source.draw(&mut reply, SLICE_BYTES);
-                drawn += reply.len().max(1);
                 let (bytes, inserts) = reply.into_parts();
                 // Elements are bytes: a source within a source has no use.
                 debug_assert!(inserts.is_empty());
-                reactor.send(token, Chunk::Bytes(bytes));
+                let is_silent = bytes.is_empty();
+                drawn += bytes.len().max(1);
+                if !is_silent {
+                    reactor.send(token, Chunk::Bytes(bytes));
+                }
                 if !more {
                     drawing.queue.pop_front();
+                } else if is_silent {
+                    return Progress::Working;
                 }
             }
             Some(Piece::Chunk(_)) => {
@@ -98,5 +115,9 @@ pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> bool 
             }
         }
     }
-    !drawing.queue.is_empty()
+    if drawing.queue.is_empty() {
+        Progress::Complete
+    } else {
+        Progress::Sending
+    }
 }

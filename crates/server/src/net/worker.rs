@@ -13,7 +13,7 @@ use ochre_resp::{Protocol, Reply};
 use super::connection::{Connection, Stall};
 use super::input::{self, Engine, Reader};
 use super::mail::{Mail, Mailbox, NewConnection};
-use super::output;
+use super::output::{self, Progress};
 use super::reactor::{Chunk, Close, Ended, Fill, Handler, Reactor, Token};
 use crate::clients::NewClient;
 use crate::config::values::ClientClass;
@@ -46,6 +46,8 @@ struct Desk {
     free: Vec<u32>,
     stop: bool,
     cared_at_ms: i64,
+    /// Connections whose reply is worked out slice by slice, a slice each tick.
+    working: Vec<Token>,
 }
 
 /// A place in the table of connections; generations tell successive tenants apart.
@@ -67,6 +69,7 @@ impl Worker {
             free: Vec::new(),
             stop: false,
             cared_at_ms: 0,
+            working: Vec::new(),
             server,
             index,
         };
@@ -76,12 +79,17 @@ impl Worker {
     /// Serves until told to stop.
     pub fn run(mut self) {
         while !self.desk.stop {
-            let timeout = self.desk.needs_care().then_some(CARE_INTERVAL);
+            let timeout = if self.desk.working.is_empty() {
+                self.desk.needs_care().then_some(CARE_INTERVAL)
+            } else {
+                Some(Duration::ZERO)
+            };
             if let Err(error) = self.reactor.wait(timeout, &mut self.desk) {
                 let text = format!("Worker {} cannot wait for events: {error}", self.desk.index);
                 self.desk.server.log.warning(&text);
                 break;
             }
+            self.desk.work(&mut self.reactor);
             self.desk.local.stats.merge_into(&self.desk.server.stats);
             self.desk.care(&mut self.reactor);
         }
@@ -193,7 +201,56 @@ impl Desk {
         if had_output && self.exceeds_output_limit(reactor, &mut connection) {
             return self.close(reactor, connection, Close::Now);
         }
+        // A source that wrote nothing yet waits for no socket to drain.
+        let is_silent = connection.drawing.is_some() && reactor.queued_bytes(token) == 0;
+        if is_silent {
+            self.note_working(&mut connection);
+        }
         self.put_back(connection);
+    }
+
+    fn note_working(&mut self, connection: &mut Connection) {
+        if !connection.is_working {
+            connection.is_working = true;
+            self.working.push(connection.token);
+        }
+    }
+
+    /// Lets each reply that is being worked out get on by a slice.
+    fn work(&mut self, reactor: &mut Reactor) {
+        for token in std::mem::take(&mut self.working) {
+            if let Some(mut connection) = self.take(token) {
+                connection.is_working = false;
+                self.draw(reactor, connection);
+            }
+        }
+    }
+
+    /// Draws a slice of the reply of a connection that was taken out of the table; goes
+    /// on with its commands when that was the last.
+    fn draw(&mut self, reactor: &mut Reactor, mut connection: Box<Connection>) {
+        let token = connection.token;
+        let Some(drawing) = connection.drawing.as_mut() else {
+            return self.put_back(connection);
+        };
+        match output::draw(reactor, token, drawing) {
+            Progress::Sending => self.put_back(connection),
+            Progress::Working => {
+                self.note_working(&mut connection);
+                self.put_back(connection);
+            }
+            Progress::Complete => {
+                connection.drawing = None;
+                if connection.session.close {
+                    return self.close(reactor, connection, Close::AfterFlush);
+                }
+                let was_stalled = connection.stalled == Some(Stall::Drawing);
+                self.put_back(connection);
+                if was_stalled {
+                    self.unstall(reactor, token);
+                }
+            }
+        }
     }
 
     /// Whether a client leaves more output unread than it may.
@@ -308,22 +365,12 @@ impl Handler for Desk {
         let Some(connection) = slot.connection.as_mut() else {
             return;
         };
-        if connection.over_limit_since_ms.is_some() {
-            connection.over_limit_since_ms = None;
-        }
-        let Some(drawing) = connection.drawing.as_mut() else {
-            return;
-        };
-        if output::draw(reactor, token, drawing) {
-            return;
-        }
-        connection.drawing = None;
-        if connection.session.close {
-            if let Some(connection) = self.take(token) {
-                self.close(reactor, connection, Close::AfterFlush);
-            }
-        } else if connection.stalled == Some(Stall::Drawing) {
-            self.unstall(reactor, token);
+        connection.over_limit_since_ms = None;
+        if connection.drawing.is_some()
+            && !connection.is_working
+            && let Some(connection) = slot.connection.take()
+        {
+            self.draw(reactor, connection);
         }
     }
 
