@@ -129,6 +129,43 @@ impl Reply {
         self.inserts.retain(|(at, _)| *at < len);
     }
 
+    /// Draws every source to its end, in place: for replies that must be complete now.
+    pub fn draw_sources(&mut self) {
+        if !self.has_source() {
+            return;
+        }
+        let (bytes, inserts) = self.take(Vec::new());
+        let mut from = 0;
+        for (at, insert) in inserts {
+            self.bytes.extend_from_slice(&bytes[from..at]);
+            from = at;
+            match insert {
+                Insert::Shared(_) => self.inserts.push((self.bytes.len(), insert)),
+                Insert::Source(mut source) => while source.draw(self, usize::MAX) {},
+            }
+        }
+        self.bytes.extend_from_slice(&bytes[from..]);
+    }
+
+    /// All replies as bytes, shared values copied, sources drawn.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        self.draw_sources();
+        if self.inserts.is_empty() {
+            return self.bytes;
+        }
+        let mut all = Vec::with_capacity(self.bytes.len());
+        let mut from = 0;
+        for (at, insert) in self.inserts {
+            all.extend_from_slice(&self.bytes[from..at]);
+            from = at;
+            if let Insert::Shared(shared) = insert {
+                all.extend_from_slice((*shared).as_ref());
+            }
+        }
+        all.extend_from_slice(&self.bytes[from..]);
+        all
+    }
+
     /// Appends replies made elsewhere, in this protocol version.
     pub fn append(&mut self, other: Self) {
         let base = self.bytes.len();

@@ -5,6 +5,7 @@
 //!    (accept)         (one a core)   (requests)    (locks)     (handlers)
 //! ```
 
+pub mod blocking;
 pub mod clients;
 pub mod clock;
 pub mod commands;
@@ -21,6 +22,7 @@ pub mod server;
 pub mod session;
 pub mod slowlog;
 pub mod stats;
+pub mod unit;
 
 pub use config::Config;
 pub use server::{Running, Server, StartError};

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ochre_store::{KeyspaceView, Scope, view::Observed};
+use ochre_store::{Effects, KeyspaceView, Scope, view::Observed};
 use parking_lot::{Condvar, Mutex};
 
-use crate::execute;
 use crate::server::Server;
+use crate::unit;
 
 /// Keys may stay this long past their deadline, so that one visit finds several.
 const SLACK_MS: i64 = 1;
@@ -115,11 +115,12 @@ fn reclaim_due(server: &Server) {
                 expire: true,
                 observed: Observed::default(),
             };
-            let mut effects = execute::effects(server);
+            let mut effects = Effects::default();
             let mut held = server.store.stripes.lock_one(index);
             let more = KeyspaceView::new(&scope, &mut held, 0, &mut effects).expire_due(index);
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
-            execute::act_upon(server, held, effects);
+            drop(held);
+            unit::settle(server, effects);
             if !more {
                 break;
             }

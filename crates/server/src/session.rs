@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use ochre_resp::Protocol;
 
 use crate::clients::{Client, ClientFlags, State};
+use crate::commands::transactions::{Transaction, Watching};
 
 /// The state of a conversation. Owned by the worker that serves the client; what other
 /// threads ask about is mirrored in [`Client`].
@@ -17,6 +18,9 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// Close the connection once the replies so far are sent.
     pub close: bool,
+    /// The transaction being queued, between MULTI and EXEC.
+    pub multi: Option<Box<Transaction>>,
+    pub watching: Option<Box<Watching>>,
     /// Lookups leave no trace on access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
 }
@@ -42,6 +46,8 @@ impl Session {
             authenticated,
             reply_mode: ReplyMode::On,
             close: false,
+            multi: None,
+            watching: None,
             no_touch: false,
         }
     }

@@ -19,6 +19,8 @@ pub mod walk;
 pub mod watch;
 
 mod keyspace;
+#[cfg(test)]
+mod locks_tests;
 mod sync;
 
 pub use effects::{Effects, EventClass, recorded};

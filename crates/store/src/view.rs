@@ -17,7 +17,7 @@ use crate::effects::{EventClass, Ready, Removed};
 use crate::entry::{Entry, Payload};
 use crate::freeing::Garbage;
 use crate::keyspace::Store;
-use crate::object::{Object, Type};
+use crate::object::Object;
 use crate::settings::Settings;
 use crate::stripe::Stripe;
 
@@ -453,13 +453,6 @@ impl<'a, 's> WriteView<'a, 's> {
         let mut entry = database.table.remove(hash, |entry| entry.key() == key)?;
         Stripe::before_change(&capture, bit, db, &mut entry);
         database.count_deadline(entry.expiry_ms(), None);
-        // Whoever reads a stream in a group learns that it is gone.
-        if stripe.has_waiter(db, key) && entry.value_type() == Type::Stream {
-            self.effects.ready.push(Ready {
-                db,
-                key: key.into(),
-            });
-        }
         Some(entry)
     }
 
@@ -546,7 +539,7 @@ impl<'a, 's> WriteView<'a, 's> {
         self.effects.event(class, name, self.db, key);
     }
 
-    /// Tells WATCH and client-side caches that `key` changed.
+    /// Tells WATCH, client-side caches and blocked clients that `key` changed.
     #[inline]
     pub fn mark_changed(&mut self, key: &[u8]) {
         if self.effects.tracking {
@@ -556,10 +549,17 @@ impl<'a, 's> WriteView<'a, 's> {
             });
         }
         let index = self.scope.store.stripe_of(key);
-        if let Some(stripe) = self.held.stripe(index)
-            && !stripe.watches.is_empty()
-        {
+        let Some(stripe) = self.held.stripe(index) else {
+            return;
+        };
+        if !stripe.watches.is_empty() {
             stripe.watches.mark(self.db, key);
+        }
+        if stripe.has_waiter(self.db, key) {
+            self.effects.ready.push(Ready {
+                db: self.db,
+                key: key.into(),
+            });
         }
     }
 
@@ -573,22 +573,6 @@ impl<'a, 's> WriteView<'a, 's> {
     #[inline]
     pub fn dirty(&mut self, changes: u64) {
         self.effects.dirty += changes;
-    }
-
-    /// Tells blocked clients that `key` holds something they may be waiting for.
-    #[inline]
-    pub fn ready(&mut self, key: &[u8]) {
-        let index = self.scope.store.stripe_of(key);
-        if self
-            .held
-            .stripe(index)
-            .is_some_and(|stripe| stripe.has_waiter(self.db, key))
-        {
-            self.effects.ready.push(Ready {
-                db: self.db,
-                key: key.into(),
-            });
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use ochre_store::{KeyspaceView, ReadView, WriteView};
 use super::args::Args;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::unit::Unit;
 
 /// What a handler hands back.
 pub type Outcome = Result<Flow, Error>;
@@ -31,6 +32,9 @@ pub struct Wait {
     pub timeout_ms: Option<u64>,
     /// What a timeout answers.
     pub on_timeout: TimeoutReply,
+    /// Whether the command is asked again also when a key goes or changes its type, as
+    /// XREADGROUP is, to answer with an error.
+    pub unblock_on_missing: bool,
 }
 
 /// The reply of a blocking command whose time is up.
@@ -49,9 +53,15 @@ pub enum Run {
     Write(fn(&mut WriteView<'_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
     Keyspace(fn(&mut KeyspaceCall<'_, '_, '_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
     Session(fn(&mut Call<'_>, &mut Args<'_>, &mut Reply) -> Outcome),
+    /// Runs others within its unit of execution: EXEC, scripts; locks as it needs.
+    Unit(UnitHandler),
     /// A name that only leads to its subcommands.
     Container,
 }
+
+/// The function of a command that works on its unit of execution.
+pub type UnitHandler =
+    for<'c> fn(&mut Call<'c>, &mut Unit<'c>, &mut Args<'_>, &mut Reply) -> Outcome;
 
 /// What a command of the whole keyspace works with.
 pub struct KeyspaceCall<'k, 'a, 's, 'c> {

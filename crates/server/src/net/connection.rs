@@ -6,6 +6,7 @@ use ochre_resp::{Parser, Span};
 
 use super::output::Drawing;
 use super::reactor::Token;
+use crate::blocking::Blocked;
 use crate::session::Session;
 
 /// A connection and its conversation.
@@ -20,6 +21,8 @@ pub struct Connection {
     pub drawing: Option<Box<Drawing>>,
     /// Whether the worker gets on with `drawing` by itself, as nothing is being sent.
     pub is_working: bool,
+    /// What the client waits for, while it is [`Stall::Blocked`].
+    pub blocked: Option<Arc<Blocked>>,
     /// Why no commands of this connection run for now.
     pub stalled: Option<Stall>,
     /// When the output first exceeded its soft limit.
@@ -73,6 +76,7 @@ impl Connection {
             stash: Vec::new(),
             drawing: None,
             is_working: false,
+            blocked: None,
             stalled: None,
             over_limit_since_ms: None,
         }

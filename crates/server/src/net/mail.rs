@@ -21,8 +21,6 @@ pub enum Mail {
         wait: u64,
         reply: Vec<u8>,
     },
-    /// Ask a blocked client's command again: a key of its may be ready.
-    Retry { to: Token, wait: u64 },
     /// CLIENT UNBLOCK.
     Unblock { to: Token, error: bool },
     /// CLIENT PAUSE began or ended.

@@ -4,6 +4,7 @@
 //! here and now, under the locks of their keys; replies are handed to the reactor, which
 //! sends them at the end of the tick; figures are merged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,9 +16,12 @@ use super::input::{self, Engine, Reader};
 use super::mail::{Mail, Mailbox, NewConnection};
 use super::output::{self, Progress};
 use super::reactor::{Chunk, Close, Ended, Fill, Handler, Reactor, Token};
+use crate::blocking;
 use crate::clients::NewClient;
+use crate::commands::spec::TimeoutReply;
+use crate::commands::transactions;
 use crate::config::values::ClientClass;
-use crate::execute::Local;
+use crate::execute::{Call, Local};
 use crate::live::Live;
 use crate::pause::Paused;
 use crate::server::Server;
@@ -44,6 +48,8 @@ struct Desk {
     reader: Reader,
     connections: Vec<Slot>,
     free: Vec<u32>,
+    /// When the waits of blocked clients end, and whose they are.
+    deadlines: BTreeSet<(i64, u32)>,
     stop: bool,
     cared_at_ms: i64,
     /// Connections whose reply is worked out slice by slice, a slice each tick.
@@ -67,6 +73,7 @@ impl Worker {
             reader: Reader::default(),
             connections: Vec::new(),
             free: Vec::new(),
+            deadlines: BTreeSet::new(),
             stop: false,
             cared_at_ms: 0,
             working: Vec::new(),
@@ -79,18 +86,14 @@ impl Worker {
     /// Serves until told to stop.
     pub fn run(mut self) {
         while !self.desk.stop {
-            let timeout = if self.desk.working.is_empty() {
-                self.desk.needs_care().then_some(CARE_INTERVAL)
-            } else {
-                Some(Duration::ZERO)
-            };
-            if let Err(error) = self.reactor.wait(timeout, &mut self.desk) {
+            if let Err(error) = self.reactor.wait(self.desk.patience(), &mut self.desk) {
                 let text = format!("Worker {} cannot wait for events: {error}", self.desk.index);
                 self.desk.server.log.warning(&text);
                 break;
             }
             self.desk.work(&mut self.reactor);
             self.desk.local.stats.merge_into(&self.desk.server.stats);
+            self.desk.end_overdue_waits(&mut self.reactor);
             self.desk.care(&mut self.reactor);
         }
         // What was answered still leaves: one more tick without waiting.
@@ -146,8 +149,21 @@ impl Desk {
     }
 
     /// Forgets a connection that was taken out of the table.
-    fn close(&mut self, reactor: &mut Reactor, connection: Box<Connection>, how: Close) {
+    fn close(&mut self, reactor: &mut Reactor, mut connection: Box<Connection>, how: Close) {
         reactor.close(connection.token, how);
+        if let Some(blocked) = connection.blocked.take() {
+            if let Some(deadline) = blocked.deadline_ms {
+                self.deadlines.remove(&(deadline, connection.token.slot()));
+            }
+            let call = Call {
+                server: &self.server,
+                live: &self.live,
+                session: &mut connection.session,
+                local: &mut self.local,
+            };
+            blocking::cancel(&call, &blocked);
+        }
+        transactions::forget(&self.server, &mut connection.session);
         let slot = &mut self.connections[connection.token.slot() as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(connection.token.slot());
@@ -176,7 +192,14 @@ impl Desk {
             generation: &mut self.generation,
             local: &mut self.local,
         };
+        let was_blocked = connection.blocked.is_some();
         work(&mut self.reader, &mut engine, &mut connection, &mut out);
+        if let Some(blocked) = &connection.blocked
+            && !was_blocked
+            && let Some(deadline) = blocked.deadline_ms
+        {
+            self.deadlines.insert((deadline, token.slot()));
+        }
         self.deliver(reactor, connection, out);
     }
 
@@ -274,6 +297,77 @@ impl Desk {
             self.server.output_limit_exceeded(client);
         }
         hard || soft
+    }
+
+    /// Ends the wait of a blocked client with a reply and goes on with its input.
+    fn unblock(&mut self, reactor: &mut Reactor, token: Token, wait: Option<u64>, reply: Vec<u8>) {
+        let Some(mut connection) = self.take(token) else {
+            return;
+        };
+        let current = connection.blocked.as_ref().map(|blocked| blocked.number);
+        if current.is_none() || wait.is_some_and(|wait| current != Some(wait)) {
+            return self.put_back(connection);
+        }
+        if let Some(deadline) = connection.blocked.take().and_then(|b| b.deadline_ms) {
+            self.deadlines.remove(&(deadline, token.slot()));
+        }
+        connection
+            .session
+            .update_flags(|flags| flags.blocked = false);
+        connection.stalled = None;
+        output::put(reactor, token, Chunk::Bytes(reply), &mut connection.drawing);
+        self.put_back(connection);
+        self.unstall(reactor, token);
+    }
+
+    /// Ends a wait because its time is up, or because CLIENT UNBLOCK said so.
+    fn end_wait(&mut self, reactor: &mut Reactor, token: Token, with_error: bool) {
+        let mut reply = None;
+        self.with(reactor, token, |_, engine, connection, _| {
+            let Some(blocked) = connection.blocked.clone() else {
+                return;
+            };
+            let mut answer = Reply::new(connection.session.protocol);
+            if !blocking::cancel(&engine.call(&mut connection.session), &blocked) {
+                return;
+            }
+            match blocked.on_timeout {
+                _ if with_error => {
+                    answer.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+                }
+                TimeoutReply::Null => answer.null(),
+                TimeoutReply::NullArray => answer.null_array(),
+            }
+            reply = Some((blocked.number, answer.into_bytes()));
+        });
+        if let Some((number, bytes)) = reply {
+            self.unblock(reactor, token, Some(number), bytes);
+        }
+    }
+
+    /// Ends the waits whose time is up.
+    fn end_overdue_waits(&mut self, reactor: &mut Reactor) {
+        let now_ms = crate::clock::now_ms();
+        while let Some(&(deadline, slot)) = self.deadlines.first() {
+            if deadline > now_ms {
+                break;
+            }
+            self.deadlines.pop_first();
+            let generation = self.connections[slot as usize].generation;
+            self.end_wait(reactor, Token(slot, generation), false);
+        }
+    }
+
+    /// How long the reactor may sleep.
+    fn patience(&self) -> Option<Duration> {
+        if !self.working.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let until_wait = self.deadlines.first().map(|&(deadline, _)| {
+            Duration::from_millis((deadline - crate::clock::now_ms()).max(0) as u64)
+        });
+        let until_care = self.needs_care().then_some(CARE_INTERVAL);
+        until_wait.into_iter().chain(until_care).min()
     }
 
     /// Runs the input that had to wait.
@@ -390,7 +484,8 @@ impl Handler for Desk {
                         self.deliver(reactor, connection, Reply::new(Protocol::Resp2));
                     }
                 }
-                Mail::Served { .. } | Mail::Retry { .. } | Mail::Unblock { .. } => {}
+                Mail::Served { to, wait, reply } => self.unblock(reactor, to, Some(wait), reply),
+                Mail::Unblock { to, error } => self.end_wait(reactor, to, error),
                 Mail::PauseChanged => {}
                 Mail::ConfigChanged => {
                     self.generation = self.server.generation();
