@@ -62,8 +62,7 @@ pub struct Server {
     busy: AtomicBool,
     stop: Mutex<Option<StopRequest>>,
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
-    /// Test switch: DEBUG SET-ACTIVE-EXPIRE.
-    pub active_expire: AtomicBool,
+    active_expire: AtomicBool,
     pub reclaimer: reclaim::Alarm,
     pub memory: MemoryMeter,
     pub latency: LatencyMonitor,
@@ -243,6 +242,18 @@ impl Server {
     /// Whether waiting for a stripe should end with BUSY.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether keys are removed when their deadline passes, looked at or not.
+    pub fn is_active_expire(&self) -> bool {
+        self.active_expire.load(Ordering::SeqCst)
+    }
+
+    /// Switches the removal of keys that nobody looks at off or on: DEBUG
+    /// SET-ACTIVE-EXPIRE.
+    pub fn set_active_expire(&self, active: bool) {
+        self.active_expire.store(active, Ordering::SeqCst);
+        self.reclaimer.ring();
     }
 
     #[inline]

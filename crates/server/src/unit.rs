@@ -181,6 +181,9 @@ impl<'s> Unit<'s> {
                 let db = call.session.db;
                 let mut view = WriteView::new(&scope, &mut self.held, db, &mut self.effects);
                 let outcome = handler(&mut view, &mut args, out);
+                if scope.observed.expired.get() {
+                    self.remove_expired(&scope, db, known, argv);
+                }
                 observe(call, &scope);
                 outcome
             }
@@ -211,7 +214,8 @@ impl<'s> Unit<'s> {
         out.draw_sources();
     }
 
-    /// Removes the keys of a command that a read found past their deadline.
+    /// Removes the keys of a command that were found past their deadline and are still
+    /// there.
     #[cold]
     pub fn remove_expired(&mut self, scope: &Scope<'_>, db: u16, known: &Known, argv: &[&[u8]]) {
         let keys = known.keys(argv).unwrap_or_default();
@@ -263,13 +267,19 @@ impl<'s> Unit<'s> {
     /// The effects that need no lock.
     #[inline]
     fn settle(self, call: &mut Call<'_>) {
-        let effects = self.effects;
-        call.local.stats.expired += effects.expired;
-        if effects.dirty > 0 {
-            call.server.count_changes(effects.dirty);
-        }
-        call.server.store.freer.dispose(effects.garbage);
+        call.local.stats.expired += self.effects.expired;
+        settle(call.server, self.effects);
     }
+}
+
+/// Acts upon effects after the locks they were made under are released, whoever made
+/// them: a client's unit or the reclaimer.
+#[inline]
+pub fn settle(server: &Server, effects: Effects) {
+    if effects.dirty > 0 {
+        server.count_changes(effects.dirty);
+    }
+    server.store.freer.dispose(effects.garbage);
 }
 
 /// How far a transaction's commands may reach.

@@ -95,24 +95,40 @@ fn send(reactor: &mut Reactor, token: Token, chunk: Chunk) -> u64 {
     bytes as u64
 }
 
-/// Draws one slice of the first source and sends it. Returns how many bytes
-/// went out and whether anything is left.
-pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> (u64, bool) {
+/// How a drawing goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Everything is with the reactor.
+    Complete,
+    /// A slice is being sent: go on when the connection has drained.
+    Sending,
+    /// A source still works out what to write: go on when others had their turn.
+    Working,
+}
+
+/// Draws one slice of the first source and sends it, or lets the source work for as
+/// long as a slice takes. Returns how many bytes went out, and how it goes on.
+pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> (u64, Progress) {
     let mut drawn = 0;
     let mut sent = 0;
     while drawn < SLICE_BYTES {
         match drawing.queue.front_mut() {
-            None => return (sent, false),
+            None => return (sent, Progress::Complete),
             Some(Piece::Source(source)) => {
                 let mut reply = Reply::with_buffer(reactor.recycled(), drawing.protocol);
                 let more = source.draw(&mut reply, SLICE_BYTES);
-                drawn += reply.len().max(1);
                 let (bytes, inserts) = reply.into_parts();
                 // Elements are bytes: a source within a source has no use.
                 debug_assert!(inserts.is_empty());
-                sent += send(reactor, token, Chunk::Bytes(bytes));
+                let is_silent = bytes.is_empty();
+                drawn += bytes.len().max(1);
+                if !is_silent {
+                    sent += send(reactor, token, Chunk::Bytes(bytes));
+                }
                 if !more {
                     drawing.queue.pop_front();
+                } else if is_silent {
+                    return (sent, Progress::Working);
                 }
             }
             Some(Piece::Chunk(_)) => {
@@ -122,5 +138,10 @@ pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> (u64,
             }
         }
     }
-    (sent, !drawing.queue.is_empty())
+    let progress = if drawing.queue.is_empty() {
+        Progress::Complete
+    } else {
+        Progress::Sending
+    };
+    (sent, progress)
 }

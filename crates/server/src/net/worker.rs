@@ -14,7 +14,7 @@ use ochre_resp::{Protocol, Reply};
 use super::connection::{Connection, Stall};
 use super::input::{self, Engine, Reader};
 use super::mail::{Mail, Mailbox, NewConnection};
-use super::output;
+use super::output::{self, Progress};
 use super::reactor::{Chunk, Close, Ended, Fill, Handler, Reactor, Token};
 use crate::blocking;
 use crate::clients::NewClient;
@@ -58,6 +58,8 @@ struct Desk {
     deadlines: BTreeSet<(i64, u32)>,
     stop: bool,
     cared_at_ms: i64,
+    /// Connections whose reply is worked out slice by slice, a slice each tick.
+    working: Vec<Token>,
 }
 
 /// A place in the table of connections; generations tell successive tenants apart.
@@ -82,6 +84,7 @@ impl Worker {
             deadlines: BTreeSet::new(),
             stop: false,
             cared_at_ms: 0,
+            working: Vec::new(),
             server,
             index,
         };
@@ -97,6 +100,7 @@ impl Worker {
                 break;
             }
             self.desk.resume_paused(&mut self.reactor);
+            self.desk.work(&mut self.reactor);
             self.desk.end_overdue_waits(&mut self.reactor);
             self.desk.end_tick();
             self.desk.care(&mut self.reactor);
@@ -239,6 +243,11 @@ impl Desk {
         if had_output && self.exceeds_output_limit(reactor, &mut connection) {
             return self.close(reactor, connection, Close::Now);
         }
+        // A source that wrote nothing yet waits for no socket to drain.
+        let is_silent = connection.drawing.is_some() && reactor.queued_bytes(token) == 0;
+        if is_silent {
+            self.note_working(&mut connection);
+        }
         self.put_back(connection);
     }
 
@@ -255,6 +264,53 @@ impl Desk {
                 self.close(reactor, connection, Close::Now);
             } else {
                 self.put_back(connection);
+            }
+        }
+    }
+
+    fn note_working(&mut self, connection: &mut Connection) {
+        if !connection.is_working {
+            connection.is_working = true;
+            self.working.push(connection.token);
+        }
+    }
+
+    /// Lets each reply that is being worked out get on by a slice.
+    fn work(&mut self, reactor: &mut Reactor) {
+        for token in std::mem::take(&mut self.working) {
+            if let Some(mut connection) = self.take(token) {
+                connection.is_working = false;
+                self.draw(reactor, connection);
+            }
+        }
+    }
+
+    /// Draws a slice of the reply of a connection that was taken out of the table; goes
+    /// on with its commands when that was the last.
+    fn draw(&mut self, reactor: &mut Reactor, mut connection: Box<Connection>) {
+        let token = connection.token;
+        let Some(drawing) = connection.drawing.as_mut() else {
+            return self.put_back(connection);
+        };
+        let (drawn, progress) = output::draw(reactor, token, drawing);
+        self.local.stats.output_bytes += drawn;
+        self.local.stats.writes += 1;
+        match progress {
+            Progress::Sending => self.put_back(connection),
+            Progress::Working => {
+                self.note_working(&mut connection);
+                self.put_back(connection);
+            }
+            Progress::Complete => {
+                connection.drawing = None;
+                if connection.session.close {
+                    return self.close(reactor, connection, Close::AfterFlush);
+                }
+                let was_stalled = connection.stalled == Some(Stall::Drawing);
+                self.put_back(connection);
+                if was_stalled {
+                    self.unstall(reactor, token);
+                }
             }
         }
     }
@@ -347,6 +403,9 @@ impl Desk {
 
     /// How long the reactor may sleep.
     fn patience(&self) -> Option<Duration> {
+        if !self.working.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let until_wait = self.deadlines.first().map(|&(deadline, _)| {
             Duration::from_millis((deadline - crate::clock::now_ms()).max(0) as u64)
         });
@@ -476,25 +535,12 @@ impl Handler for Desk {
         let Some(connection) = slot.connection.as_mut() else {
             return;
         };
-        if connection.over_limit_since_ms.is_some() {
-            connection.over_limit_since_ms = None;
-        }
-        let Some(drawing) = connection.drawing.as_mut() else {
-            return;
-        };
-        let (drawn, more) = output::draw(reactor, token, drawing);
-        self.local.stats.output_bytes += drawn;
-        self.local.stats.writes += 1;
-        if more {
-            return;
-        }
-        connection.drawing = None;
-        if connection.session.close {
-            if let Some(connection) = self.take(token) {
-                self.close(reactor, connection, Close::AfterFlush);
-            }
-        } else if connection.stalled == Some(Stall::Drawing) {
-            self.unstall(reactor, token);
+        connection.over_limit_since_ms = None;
+        if connection.drawing.is_some()
+            && !connection.is_working
+            && let Some(connection) = slot.connection.take()
+        {
+            self.draw(reactor, connection);
         }
     }
 
