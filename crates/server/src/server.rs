@@ -30,6 +30,7 @@ use crate::pubsub::PubSub;
 use crate::reclaim;
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
+use crate::tracking::Trackers;
 
 /// What all threads share. Split by concern: no lock here covers two of them.
 pub struct Server {
@@ -40,6 +41,7 @@ pub struct Server {
     pub slowlog: SlowLog,
     pub pubsub: PubSub,
     pub monitors: Monitors,
+    pub trackers: Trackers,
     pub pause: Pause,
     pub log: Log,
     pub started_at_ms: i64,
@@ -157,6 +159,7 @@ impl Server {
             slowlog: SlowLog::default(),
             pubsub: PubSub::default(),
             monitors: Monitors::default(),
+            trackers: Trackers::default(),
             pause: Pause::default(),
             log,
             started_at_ms: now_ms,
