@@ -273,6 +273,7 @@ pub fn timed<'c>(
     let track = call.live.config.latency.tracking;
     call.local.stats.called(known.id, elapsed_ns, ending, track);
     call.server.slowlog.note(call, known, argv, elapsed_ns);
+    note_latency(call, known, elapsed_ns);
     flow
 }
 
@@ -287,6 +288,22 @@ fn remember(call: &mut Call<'_>, held: &mut Held<'_>, known: &Known, argv: &[&[u
             tracking::shrink(call.server, held, stripe, limit, &mut wakes);
         }
         wakes.wake(call.server);
+    }
+}
+
+/// Tells the latency monitor of a command that took long.
+#[inline]
+fn note_latency(call: &Call<'_>, known: &Known, elapsed_ns: u64) {
+    const NS_PER_MS: u64 = 1_000_000;
+    let threshold_ms = call.live.config.latency.monitor_threshold_ms;
+    if threshold_ms > 0 && elapsed_ns / NS_PER_MS >= threshold_ms {
+        let event = if known.flags.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        let at_s = call.local.now_ms / 1000;
+        call.server.latency.add(event, at_s, elapsed_ns / NS_PER_MS);
     }
 }
 

@@ -66,12 +66,22 @@ pub struct Server {
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
     active_expire: AtomicBool,
     pub reclaimer: reclaim::Alarm,
+    pub switches: Switches,
     pub memory: MemoryMeter,
     pub latency: LatencyMonitor,
     /// The lines of users in the configuration, which CONFIG REWRITE keeps.
     pub configured_users: Vec<String>,
     /// The accepting thread, once there is one.
     pub listening: std::sync::OnceLock<Arc<Control>>,
+}
+
+/// Switches that only tests turn, by DEBUG.
+#[derive(Debug, Default)]
+pub struct Switches {
+    /// Scripts may call commands that are denied to scripts.
+    pub scripts_may_all: AtomicBool,
+    /// Checksums of dumps and snapshots are not looked at.
+    pub skip_checksums: AtomicBool,
 }
 
 /// How others reach a worker, and how busy it is.
@@ -184,6 +194,7 @@ impl Server {
             stopped: std::sync::OnceLock::new(),
             active_expire: AtomicBool::new(true),
             reclaimer: reclaim::Alarm::default(),
+            switches: Switches::default(),
             memory: MemoryMeter::default(),
             latency: LatencyMonitor::default(),
             configured_users: Vec::new(),

@@ -214,6 +214,7 @@ impl<'s> Unit<'s> {
             match wait.on_timeout {
                 TimeoutReply::Null => out.null(),
                 TimeoutReply::NullArray => out.null_array(),
+                TimeoutReply::Zero => out.integer(0),
             }
         }
         out.draw_sources();
