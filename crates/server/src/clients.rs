@@ -184,6 +184,12 @@ impl Client {
         }
     }
 
+    /// Bytes held for this client: its record and its buffers.
+    pub fn memory_bytes(&self) -> u64 {
+        let query = u64::from(self.query_bytes.load(Ordering::Relaxed));
+        query + self.output_bytes.load(Ordering::Relaxed) + size_of::<Self>() as u64
+    }
+
     /// The line of CLIENT LIST and CLIENT INFO, without the line break.
     pub fn describe(&self, now_ms: i64, commands: &CommandTable) -> String {
         let state = self.state.lock().clone();
@@ -218,7 +224,7 @@ impl Client {
             query,
             u64::from(output > 0),
             output,
-            u64::from(query) + output + size_of::<Self>() as u64,
+            self.memory_bytes(),
             command,
             state.user,
             state.redirect,

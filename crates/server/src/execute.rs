@@ -1,25 +1,23 @@
-//! From arguments to a reply: find the command, admit it, lock its keys, run it, and
-//! act upon its effects.
-//!
-//! This is the only place that decides which stripes a command holds, and the only one
-//! that releases them.
+//! From arguments to a reply: find the command, admit it, run it as a unit of execution
+//! (or queue it in a transaction), time it and count it.
 
-use ochre_resp::Reply;
-use ochre_store::locks::GaveUp;
-use ochre_store::view::Observed;
-use ochre_store::{Effects, Held, KeyspaceView, ReadView, Removal, Scope, WriteView};
-use smallvec::SmallVec;
 use std::sync::Arc;
 
+use ochre_resp::Reply;
+use ochre_store::{EventClass, ReadView};
+
+use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
-use crate::commands::spec::{Flags, Flow, KeyspaceCall, Outcome, Run};
-use crate::commands::table::{KeyPlan, Known};
+use crate::commands::spec::{Flags, Flow, Outcome, Run, Wait};
+use crate::commands::table::Known;
+use crate::commands::transactions;
 use crate::error::Error;
 use crate::gates;
 use crate::live::Live;
 use crate::server::Server;
 use crate::session::Session;
 use crate::stats::{Ending, LocalStats};
+use crate::unit::{self, Kind, Unit};
 
 /// Arguments that lie in buffers of their own, by index.
 pub type BigArguments = [(usize, Arc<Vec<u8>>)];
@@ -29,6 +27,8 @@ pub struct Local {
     pub stats: LocalStats,
     pub clock: quanta::Clock,
     pub now_ms: i64,
+    /// Waits begun so far, to number them.
+    pub waits: u64,
     random: u64,
 }
 
@@ -41,6 +41,7 @@ impl Local {
             stats: LocalStats::new(commands),
             clock: quanta::Clock::new(),
             now_ms: crate::clock::now_ms(),
+            waits: 0,
             random: u64::from_le_bytes(seed) | 1,
         }
     }
@@ -54,6 +55,16 @@ impl Local {
         self.random = x;
         x.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
+}
+
+/// How a request went.
+pub enum Executed {
+    /// The reply is written.
+    Done,
+    /// Clients are paused: the request is to be executed again when the pause ends.
+    Paused,
+    /// The client waits; its reply comes by mail.
+    Blocked(Arc<Blocked>),
 }
 
 /// What a command runs within.
@@ -128,7 +139,12 @@ fn unknown_subcommand(of: &Known, name: &[u8]) -> Error {
 }
 
 /// Executes one request and appends its reply.
-pub fn execute(call: &mut Call<'_>, argv: &[&[u8]], big: &BigArguments, out: &mut Reply) -> Flow {
+pub fn execute(
+    call: &mut Call<'_>,
+    argv: &[&[u8]],
+    big: &BigArguments,
+    out: &mut Reply,
+) -> Executed {
     let found = call.server.commands.find(argv[0]);
     execute_found(call, found, argv, big, out)
 }
@@ -141,7 +157,7 @@ pub fn execute_found(
     argv: &[&[u8]],
     big: &BigArguments,
     out: &mut Reply,
-) -> Flow {
+) -> Executed {
     let server = call.server;
     let resolved = match found {
         Some(known) => resolve_known(server, known, argv),
@@ -151,14 +167,34 @@ pub fn execute_found(
         Ok(known) => known,
         Err(error) => {
             reject(call, found, &error, out);
-            return Flow::Done;
+            return Executed::Done;
         }
     };
-    if call.server.pause.holds_back(known.flags, call.local.now_ms) {
-        return Flow::Paused;
+    if call.server.pause.is_set() && holds_back(call, known) {
+        return Executed::Paused;
     }
     call.session.used(known.id, call.local.now_ms);
+    if !server.monitors.is_empty() {
+        server.monitors.show(call, known, argv);
+    }
+    if call.session.multi.is_some() && !transactions::runs_within_multi(known) {
+        transactions::queue(call.session, known, argv);
+        out.raw(b"+QUEUED\r\n");
+        return Executed::Done;
+    }
     run(call, known, argv, big, out)
+}
+
+/// Whether the command has to wait for the end of a pause. EXEC writes if what was
+/// queued does.
+#[cold]
+fn holds_back(call: &Call<'_>, known: &Known) -> bool {
+    let queued = match &call.session.multi {
+        Some(transaction) if known.command.name == "exec" => transaction.flags(),
+        _ => Flags::NONE,
+    };
+    let pause = &call.server.pause;
+    pause.holds_back(known.flags.or(queued), call.local.now_ms)
 }
 
 /// Writes the error of a command that was not run.
@@ -166,6 +202,9 @@ pub fn execute_found(
 fn reject(call: &mut Call<'_>, found: Option<&Known>, error: &Error, out: &mut Reply) {
     if let Some(known) = found {
         call.local.stats.rejected(known.id);
+    }
+    if let Some(transaction) = &mut call.session.multi {
+        transaction.abort();
     }
     write_error(call.server, error, out);
 }
@@ -185,11 +224,29 @@ fn run(
     argv: &[&[u8]],
     big: &BigArguments,
     out: &mut Reply,
+) -> Executed {
+    let mut blocked = None;
+    let flow = timed(call, known, argv, out, |call, out| {
+        dispatch(call, known, argv, big, out, &mut blocked)
+    });
+    match (flow, blocked) {
+        (Flow::Block(_), Some(blocked)) => Executed::Blocked(blocked),
+        _ => Executed::Done,
+    }
+}
+
+/// Runs `work` as the given command: times it, counts it, turns its error into a reply.
+pub fn timed<'c>(
+    call: &mut Call<'c>,
+    known: &Known,
+    argv: &[&[u8]],
+    out: &mut Reply,
+    work: impl FnOnce(&mut Call<'c>, &mut Reply) -> Outcome,
 ) -> Flow {
     let started = call.local.clock.raw();
     let written = out.len();
-    let mut errors = out.errors();
-    let outcome = dispatch(call, known, argv, big, out);
+    let errors = out.errors();
+    let outcome = work(call, out);
     let elapsed_ns = call
         .local
         .clock
@@ -198,7 +255,6 @@ fn run(
         Ok(flow) => flow,
         Err(error) => {
             out.truncate(written);
-            errors = errors.min(out.errors());
             write_error(call.server, &error, out);
             Flow::Done
         }
@@ -214,166 +270,63 @@ fn run(
     flow
 }
 
-fn dispatch(
-    call: &mut Call<'_>,
+/// Runs a command as a unit of its own; a wait is registered before its locks are
+/// released.
+#[inline]
+fn dispatch<'c>(
+    call: &mut Call<'c>,
     known: &Known,
     argv: &[&[u8]],
     big: &BigArguments,
     out: &mut Reply,
+    blocked: &mut Option<Arc<Blocked>>,
 ) -> Outcome {
-    let name_words = if known.command.subcommands.is_empty() && known.full_name.contains('|') {
-        2
-    } else {
-        1
-    };
-    let mut args = Args::new(argv, name_words, big);
     match known.command.run {
-        Run::Session(handler) => handler(call, &mut args, out),
-        Run::Container => Err(Error::Arity(known.full_name.clone().into())),
-        Run::Keyspace(handler) => {
-            let (server, live) = (call.server, call.live);
-            let scope = scope(server, live, call);
-            let mut effects = effects(server);
-            let mut held = server.store.stripes.none();
+        Run::Session(handler) => handler(call, &mut Args::new(argv, known.name_words(), big), out),
+        // The most frequent kind has a shorter way: no effects, unless a key was past
+        // its deadline.
+        Run::Read(handler) if !known.flags.has(Flags::BLOCKING) => {
+            let server = call.server;
+            let held = unit::lock_keys(server, &server.store, known, argv)?;
+            let scope = unit::scope(call, call.local.now_ms);
             let db = call.session.db;
-            let outcome = {
-                let mut view = KeyspaceView::new(&scope, &mut held, db, &mut effects);
-                let mut whole = KeyspaceCall {
-                    view: &mut view,
-                    call,
-                };
-                handler(&mut whole, &mut args, out)
-            };
-            conclude(call, &scope, held, effects, known, argv);
-            outcome
-        }
-        Run::Read(handler) => {
-            let (server, live) = (call.server, call.live);
-            let scope = scope(server, live, call);
-            let mut held = lock_keys(call, known, argv)?;
-            let db = call.session.db;
+            let mut args = Args::new(argv, known.name_words(), big);
             let outcome = handler(&ReadView::new(&scope, &held, db), &mut args, out);
-            let effects = if scope.observed.expired.get() {
-                remove_expired(&scope, &mut held, db, known, argv, effects(server))
-            } else {
-                None
-            };
-            match effects {
-                Some(effects) => conclude(call, &scope, held, effects, known, argv),
-                None => {
-                    drop(held);
-                    observe(call, &scope);
+            unit::observe(call, &scope);
+            let wants_misses = call.live.wanted_events & EventClass::Miss as u32 != 0;
+            let missed = wants_misses && scope.observed.misses.get() > 0;
+            if scope.observed.expired.get() || missed {
+                let mut unit = Unit::new(call, Kind::Single);
+                unit.held = held;
+                unit.remove_expired(&scope, db, known, argv);
+                if missed {
+                    unit.announce_misses(&scope, db, known, argv);
                 }
+                unit.conclude(call);
             }
             outcome
         }
-        Run::Write(handler) => {
-            let (server, live) = (call.server, call.live);
-            let scope = scope(server, live, call);
-            let mut effects = effects(server);
-            let mut held = lock_keys(call, known, argv)?;
-            let db = call.session.db;
-            let mut view = WriteView::new(&scope, &mut held, db, &mut effects);
-            let outcome = handler(&mut view, &mut args, out);
-            conclude(call, &scope, held, effects, known, argv);
+        _ => {
+            let mut unit = Unit::new(call, Kind::Single);
+            let outcome = unit.dispatch(call, known, argv, big, out);
+            let outcome = match outcome {
+                Ok(Flow::Block(wait)) => {
+                    call.local.waits += 1;
+                    let on_timeout = wait.on_timeout;
+                    let wait = Arc::new(Blocked::new(call, known.id, argv, wait, call.local.waits));
+                    blocking::register(call, &mut unit.held, &wait);
+                    *blocked = Some(wait);
+                    Ok(Flow::Block(Wait {
+                        keys: Vec::new(),
+                        timeout_ms: None,
+                        on_timeout,
+                        unblock_on_missing: false,
+                    }))
+                }
+                outcome => outcome,
+            };
+            unit.conclude(call);
             outcome
         }
     }
-}
-
-fn scope<'a>(server: &'a Server, live: &'a Live, call: &mut Call<'_>) -> Scope<'a> {
-    Scope {
-        store: &server.store,
-        settings: &live.settings,
-        now_ms: call.local.now_ms,
-        touch: !call.session.no_touch,
-        expire: true,
-        observed: Observed::seeded(call.local.random()),
-    }
-}
-
-fn effects(_server: &Server) -> Effects {
-    Effects::default()
-}
-
-/// Locks the stripes of the command's keys.
-fn lock_keys<'s>(call: &Call<'s>, known: &Known, argv: &[&[u8]]) -> Result<Held<'s>, Error> {
-    let server = call.server;
-    let store = &server.store;
-    let mut give_up = || server.is_busy();
-    let busy = |GaveUp| gates::busy();
-    if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
-        return store.stripes.exclusive_or(&mut give_up).map_err(busy);
-    }
-    match known.plan {
-        KeyPlan::None => Ok(store.stripes.none()),
-        KeyPlan::One(index) => {
-            let stripe = store.stripe_of(argv[index]);
-            store
-                .stripes
-                .lock_one_or(stripe, &mut give_up)
-                .map_err(busy)
-        }
-        KeyPlan::Many => {
-            // Where the keys cannot be told, the handler says what is wrong before it
-            // looks at any.
-            let keys = known.keys(argv).unwrap_or_default();
-            let mut stripes: SmallVec<[u32; 16]> = keys
-                .iter()
-                .map(|&(at, _)| store.stripe_of(argv[at]))
-                .collect();
-            stripes.sort_unstable();
-            stripes.dedup();
-            store
-                .stripes
-                .lock_many_or(&stripes, &mut give_up)
-                .map_err(busy)
-        }
-    }
-}
-
-/// Removes the keys of the command that a read found past their deadline.
-#[cold]
-fn remove_expired(
-    scope: &Scope<'_>,
-    held: &mut Held<'_>,
-    db: u16,
-    known: &Known,
-    argv: &[&[u8]],
-    mut effects: Effects,
-) -> Option<Effects> {
-    let keys = known.keys(argv)?;
-    let mut view = WriteView::new(scope, held, db, &mut effects);
-    for (at, _) in keys {
-        if view.is_expired(argv[at]) {
-            view.remove_as(argv[at], Removal::Expired);
-        }
-    }
-    Some(effects)
-}
-
-/// Acts upon what a command did, and releases its stripes.
-#[inline]
-fn conclude(
-    call: &mut Call<'_>,
-    scope: &Scope<'_>,
-    held: Held<'_>,
-    effects: Effects,
-    _known: &Known,
-    _argv: &[&[u8]],
-) {
-    drop(held);
-    observe(call, scope);
-    call.local.stats.expired += effects.expired;
-    if effects.dirty > 0 {
-        call.server.count_changes(effects.dirty);
-    }
-    call.server.store.freer.dispose(effects.garbage);
-}
-
-/// Counts what lookups saw.
-#[inline]
-fn observe(call: &mut Call<'_>, scope: &Scope<'_>) {
-    call.local.stats.hits += u64::from(scope.observed.hits.get());
-    call.local.stats.misses += u64::from(scope.observed.misses.get());
 }

@@ -18,6 +18,9 @@ pub fn admit(call: &mut Call<'_>, known: &Known, argv: &[&[u8]]) -> Result<(), E
     if known.is_protected() {
         protected(call, known, argv)?;
     }
+    if call.session.is_subscriber() {
+        allowed_to_subscriber(known)?;
+    }
     if call.live.config.memory.maxmemory_bytes > 0 {
         memory(call, known)?;
     }
@@ -39,6 +42,20 @@ fn memory(call: &Call<'_>, known: &Known) -> Result<(), Error> {
         return Err(Error::OutOfMemory);
     }
     Ok(())
+}
+
+/// In RESP2 a subscriber's connection carries messages; few commands are allowed.
+#[cold]
+fn allowed_to_subscriber(known: &Known) -> Result<(), Error> {
+    match known.command.name {
+        "ping" | "subscribe" | "ssubscribe" | "psubscribe" | "unsubscribe" | "sunsubscribe"
+        | "punsubscribe" | "quit" | "reset" => Ok(()),
+        _ => Err(Error::owned(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+             are allowed in this context",
+            known.full_name
+        ))),
+    }
 }
 
 /// The error of a command that met a script that takes too long.

@@ -5,6 +5,7 @@
 //!    (accept)         (one a core)   (requests)    (locks)     (handlers)
 //! ```
 
+pub mod blocking;
 pub mod clients;
 pub mod clock;
 pub mod commands;
@@ -16,14 +17,18 @@ pub mod latency;
 pub mod live;
 pub mod log;
 pub mod memory;
+pub mod monitor;
 pub mod net;
 pub mod pause;
 pub mod process;
+pub mod pubsub;
+mod rates;
 mod reclaim;
 pub mod server;
 pub mod session;
 pub mod slowlog;
 pub mod stats;
+pub mod unit;
 
 pub use config::Config;
 pub use server::{Running, Server, StartError};

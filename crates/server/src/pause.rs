@@ -31,14 +31,14 @@ impl Pause {
         }
     }
 
-    /// Whether a command of these flags has to wait now.
+    /// Whether a pause was begun and not ended; its time may be up.
     #[inline]
-    pub fn holds_back(&self, command: Flags, now_ms: i64) -> bool {
-        self.what.load(Ordering::Acquire) != 0 && self.holds_back_now(command, now_ms)
+    pub fn is_set(&self) -> bool {
+        self.what.load(Ordering::Acquire) != 0
     }
 
-    #[cold]
-    fn holds_back_now(&self, command: Flags, now_ms: i64) -> bool {
+    /// Whether a command of these flags has to wait now.
+    pub fn holds_back(&self, command: Flags, now_ms: i64) -> bool {
         match self.state(now_ms) {
             Paused::Nothing => false,
             Paused::Writes => command.has(Flags::WRITE) || command.has(Flags::MAY_REPLICATE),

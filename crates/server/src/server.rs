@@ -20,11 +20,13 @@ use crate::latency::LatencyMonitor;
 use crate::live::Live;
 use crate::log::{Level, Log};
 use crate::memory::MemoryMeter;
+use crate::monitor::Monitors;
 use crate::net::listener::{self, Control, Listeners};
 use crate::net::mail::{Mail, Mailbox};
 use crate::net::reactor::{Options, Reactor, ReactorKind};
 use crate::net::worker::Worker;
 use crate::pause::Pause;
+use crate::pubsub::PubSub;
 use crate::reclaim;
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
@@ -36,11 +38,15 @@ pub struct Server {
     pub clients: Clients,
     pub stats: Stats,
     pub slowlog: SlowLog,
+    pub pubsub: PubSub,
+    pub monitors: Monitors,
     pub pause: Pause,
     pub log: Log,
     pub started_at_ms: i64,
     /// 40 hexadecimal digits, new at each start.
     pub run_id: String,
+    /// Names the history of changes for replicas; DEBUG CHANGE-REPL-ID makes a new one.
+    pub replication_id: Mutex<String>,
     /// The file CONFIG REWRITE writes, if the server was started with one.
     pub config_file: Option<PathBuf>,
     pub reactor_kind: ReactorKind,
@@ -56,8 +62,7 @@ pub struct Server {
     busy: AtomicBool,
     stop: Mutex<Option<StopRequest>>,
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
-    /// Test switch: DEBUG SET-ACTIVE-EXPIRE.
-    pub active_expire: AtomicBool,
+    active_expire: AtomicBool,
     pub reclaimer: reclaim::Alarm,
     pub memory: MemoryMeter,
     pub latency: LatencyMonitor,
@@ -150,10 +155,13 @@ impl Server {
             stats: Stats::new(commands.len()),
             commands,
             slowlog: SlowLog::default(),
+            pubsub: PubSub::default(),
+            monitors: Monitors::default(),
             pause: Pause::default(),
             log,
             started_at_ms: now_ms,
             run_id: random_hex(20),
+            replication_id: Mutex::new(random_hex(20)),
             config_file,
             reactor_kind: reactors[0].kind(),
             mailboxes: reactors
@@ -234,6 +242,18 @@ impl Server {
     /// Whether waiting for a stripe should end with BUSY.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether keys are removed when their deadline passes, looked at or not.
+    pub fn is_active_expire(&self) -> bool {
+        self.active_expire.load(Ordering::SeqCst)
+    }
+
+    /// Switches the removal of keys that nobody looks at off or on: DEBUG
+    /// SET-ACTIVE-EXPIRE.
+    pub fn set_active_expire(&self, active: bool) {
+        self.active_expire.store(active, Ordering::SeqCst);
+        self.reclaimer.ring();
     }
 
     #[inline]

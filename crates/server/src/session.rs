@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 use ochre_resp::Protocol;
 
 use crate::clients::{Client, ClientFlags, State};
+use crate::commands::transactions::{Transaction, Watching};
+use crate::pubsub::Subscriptions;
 use crate::server::Server;
 
 /// The state of a conversation. Owned by the worker that serves the client; what other
@@ -18,6 +20,12 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// Close the connection once the replies so far are sent.
     pub close: bool,
+    /// The transaction being queued, between MULTI and EXEC.
+    pub multi: Option<Box<Transaction>>,
+    pub watching: Option<Box<Watching>>,
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// A transaction or script runs: what would wait does not.
+    pub in_unit: bool,
     /// Lookups leave no trace on access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
     /// What CLIENT TRACKING asked for, while it is on.
@@ -72,6 +80,10 @@ impl Session {
             authenticated,
             reply_mode: ReplyMode::On,
             close: false,
+            multi: None,
+            watching: None,
+            subscriptions: None,
+            in_unit: false,
             no_touch: false,
             tracking: None,
         }
@@ -103,6 +115,26 @@ impl Session {
 
     pub fn update_flags(&self, change: impl FnOnce(&mut ClientFlags)) {
         self.update(|state| change(&mut state.flags));
+    }
+
+    /// Whether the client is in the subscriber mode of RESP2, where few commands are
+    /// allowed.
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.is_some() && self.protocol == Protocol::Resp2
+    }
+
+    /// Copies the numbers of subscriptions to where others see them.
+    pub fn mirror_subscriptions(&self) {
+        let counts = self.subscriptions.as_ref().map_or((0, 0, 0), |s| {
+            (s.channels.len(), s.patterns.len(), s.shards.len())
+        });
+        self.update(|state| {
+            (
+                state.subscriptions,
+                state.pattern_subscriptions,
+                state.shard_subscriptions,
+            ) = counts;
+        });
     }
 
     /// Notes that a command runs now.

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use ochre_structures::list::List;
+use ochre_structures::sorted_set::SortedSet;
+
 /// The type of a value, as TYPE names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -33,6 +36,10 @@ pub enum Object {
     /// The bytes of a long string. Shared with replies that are being sent; whoever
     /// writes while it is shared copies it first ([`Arc::make_mut`]).
     String(Arc<Vec<u8>>),
+    /// A list of more than one node (`quicklist`).
+    List(List),
+    /// A sorted set by rank and by member (`skiplist`).
+    SortedSet(SortedSet),
 }
 
 impl Object {
@@ -40,12 +47,25 @@ impl Object {
     pub fn duplicate(&self) -> Self {
         match self {
             Self::String(bytes) => Self::String(Arc::new(bytes.as_ref().clone())),
+            Self::List(list) => Self::List(list.clone()),
+            Self::SortedSet(set) => Self::SortedSet(set.iter().collect()),
         }
     }
 
     pub fn value_type(&self) -> Type {
         match self {
             Self::String(_) => Type::String,
+            Self::List(_) => Type::List,
+            Self::SortedSet(_) => Type::SortedSet,
+        }
+    }
+
+    /// The encoding as OBJECT ENCODING of Redis 7.2 names it.
+    pub fn encoding_name(&self) -> &'static str {
+        match self {
+            Self::String(_) => "raw",
+            Self::List(_) => "quicklist",
+            Self::SortedSet(_) => "skiplist",
         }
     }
 
@@ -54,6 +74,8 @@ impl Object {
     pub fn free_effort(&self) -> usize {
         match self {
             Self::String(_) => 1,
+            Self::List(list) => list.node_count(),
+            Self::SortedSet(set) => set.len(),
         }
     }
 
@@ -61,6 +83,8 @@ impl Object {
     pub fn memory_bytes(&self) -> usize {
         match self {
             Self::String(bytes) => size_of::<Self>() + size_of::<Vec<u8>>() + 16 + bytes.capacity(),
+            Self::List(list) => size_of::<Self>() + list.memory_bytes(),
+            Self::SortedSet(set) => size_of::<Self>() + set.memory_bytes(),
         }
     }
 }

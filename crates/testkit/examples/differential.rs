@@ -6,7 +6,8 @@
 //! ```
 //! `--subject redis` compares the reference with itself; `--family all` runs every
 //! family and every corpus; `--corpus NAME` runs hand-picked cases; `--rounds N` goes on
-//! with the N-1 seeds that follow. The exit status is 1 when the servers disagree.
+//! with the N-1 seeds that follow; `--known-only yes` leaves out commands that the subject
+//! does not list. The exit status is 1 when the servers disagree.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,6 +23,7 @@ struct Options {
     corpus: Option<String>,
     seed: u64,
     rounds: u64,
+    known_only: bool,
     steps: usize,
     protocols: Vec<Protocol>,
 }
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
             eprintln!(
                 "--subject PATH|redis  --family NAME|all  --corpus NAME|all  --seed N  --rounds N"
             );
-            eprintln!("--steps N  --resp 2|3|both");
+            eprintln!("--steps N  --resp 2|3|both  --known-only yes");
             let names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
             eprintln!("families: {}", names.join(" "));
             let names: Vec<&str> = CORPORA.iter().map(|corpus| corpus.name).collect();
@@ -58,6 +60,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         corpus: None,
         seed: 1,
         rounds: 1,
+        known_only: false,
         steps: 1_000,
         protocols: vec![Protocol::Resp2, Protocol::Resp3],
     };
@@ -74,6 +77,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--corpus" => options.corpus = Some(value),
             "--seed" => options.seed = number()?,
             "--rounds" => options.rounds = number()?,
+            "--known-only" => options.known_only = value == "yes",
             "--steps" => options.steps = number()? as usize,
             "--resp" => {
                 options.protocols = match value.as_str() {
@@ -98,6 +102,9 @@ fn compare(options: &Options) -> Result<(), DifferentialError> {
         Some(path) => ServerSpec::ochre(std::path::absolute(path).unwrap_or_else(|_| path.into())),
     };
     let mut pair = Pair::start(&subject)?;
+    if options.known_only {
+        pair.only_known_commands()?;
+    }
     let wanted_corpus = options
         .corpus
         .as_deref()
@@ -107,9 +114,10 @@ fn compare(options: &Options) -> Result<(), DifferentialError> {
             let started = Instant::now();
             let summary = pair.check_corpus(corpus.name)?;
             println!(
-                "corpus {:<14} {:>6} steps in {:.1?}",
+                "corpus {:<14} {:>6} steps, {:>5} cases skipped, in {:.1?}",
                 corpus.name,
                 summary.steps,
+                summary.skipped,
                 started.elapsed()
             );
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ochre_testkit::differential::{CORPORA, DifferentialError, Endpoint, Pair, Step, parse_words};
+use ochre_testkit::generate::families::FAMILIES;
 use ochre_testkit::proxy::Proxy;
 use ochre_testkit::resp::Protocol;
 use ochre_testkit::servers::{Address, Listen, ServerError, ServerSpec};
@@ -20,6 +21,24 @@ fn a_real_server_agrees_with_itself_on_every_corpus() {
             .check_corpus(corpus.name)
             .unwrap_or_else(|error| panic!("{error}"));
         assert!(summary.sequences > 0, "{}", corpus.name);
+    }
+}
+
+#[test]
+fn a_real_server_agrees_with_itself_on_every_family() {
+    let mut pair = Pair::start(&redis()).unwrap_or_else(|error| panic!("{error}"));
+    for family in FAMILIES {
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            let summary = pair
+                .check_family(family, 3, 120, protocol)
+                .unwrap_or_else(|error| panic!("{error}"));
+            assert!(summary.steps >= 120, "{}", family.name);
+            assert!(
+                summary.errors < summary.steps * 2 / 3,
+                "{}: {summary:?}",
+                family.name
+            );
+        }
     }
 }
 
@@ -64,6 +83,30 @@ fn a_doctored_reply_is_caught_and_shrunk() {
     // Ten additions and the question; nothing less can show it.
     assert_eq!(failure.shrunk.steps.len(), 11, "{failure}");
     assert!(failure.to_string().contains("1> ZCARD"), "{failure}");
+}
+
+#[test]
+fn an_incomplete_server_is_compared_in_what_it_has() {
+    let without: Vec<&str> = ["zadd", "lpush", "rpush", "hset", "xadd", "multi"]
+        .iter()
+        .flat_map(|name| ["--rename-command", name, ""])
+        .collect();
+    let mut pair =
+        Pair::start(&redis().with_args(without)).unwrap_or_else(|error| panic!("{error}"));
+    pair.only_known_commands()
+        .unwrap_or_else(|error| panic!("{error}"));
+    for name in ["zsets", "lists", "strings", "transactions"] {
+        let family = FAMILIES
+            .iter()
+            .find(|family| family.name == name)
+            .expect("a family");
+        pair.check_family(family, 1, 240, Protocol::Resp3)
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+    let summary = pair
+        .check_corpus("collections")
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert!(summary.skipped > 3 && summary.sequences > 3, "{summary:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use ochre_store::{KeyspaceView, ReadView, WriteView};
 use super::args::Args;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::unit::Unit;
 
 /// What a handler hands back.
 pub type Outcome = Result<Flow, Error>;
@@ -17,9 +18,6 @@ pub type Outcome = Result<Flow, Error>;
 pub enum Flow {
     /// The reply is written.
     Done,
-    /// The command was not run, as clients are paused: it is to be run again when the
-    /// pause ends. Only the executor says so.
-    Paused,
     /// Nothing to answer yet: wait on the keys. Within a transaction or script the
     /// reply of a timeout is given at once instead.
     Block(Wait),
@@ -34,6 +32,9 @@ pub struct Wait {
     pub timeout_ms: Option<u64>,
     /// What a timeout answers.
     pub on_timeout: TimeoutReply,
+    /// Whether the command is asked again also when a key goes or changes its type, as
+    /// XREADGROUP is, to answer with an error.
+    pub unblock_on_missing: bool,
 }
 
 /// The reply of a blocking command whose time is up.
@@ -52,9 +53,15 @@ pub enum Run {
     Write(fn(&mut WriteView<'_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
     Keyspace(fn(&mut KeyspaceCall<'_, '_, '_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
     Session(fn(&mut Call<'_>, &mut Args<'_>, &mut Reply) -> Outcome),
+    /// Runs others within its unit of execution: EXEC, scripts; locks as it needs.
+    Unit(UnitHandler),
     /// A name that only leads to its subcommands.
     Container,
 }
+
+/// The function of a command that works on its unit of execution.
+pub type UnitHandler =
+    for<'c> fn(&mut Call<'c>, &mut Unit<'c>, &mut Args<'_>, &mut Reply) -> Outcome;
 
 /// What a command of the whole keyspace works with.
 pub struct KeyspaceCall<'k, 'a, 's, 'c> {

@@ -15,6 +15,7 @@ pub struct Known {
     pub flags: Flags,
     pub plan: KeyPlan,
     is_protected: bool,
+    is_subcommand: bool,
     /// Ids of the subcommands.
     pub subcommands: Vec<u16>,
 }
@@ -75,6 +76,7 @@ impl CommandTable {
             flags: command.all_flags(),
             plan,
             is_protected: full_name.starts_with("debug") || full_name.starts_with("module"),
+            is_subcommand: full_name.contains('|'),
             subcommands: Vec::new(),
         });
         let subcommands: Vec<u16> = command
@@ -139,9 +141,7 @@ impl CommandTable {
 
     /// The commands proper.
     pub fn top_level(&self) -> impl Iterator<Item = &Known> {
-        self.known
-            .iter()
-            .filter(|known| !known.full_name.contains('|'))
+        self.known.iter().filter(|known| !known.is_subcommand)
     }
 }
 
@@ -219,6 +219,12 @@ impl Known {
             }
         }
         Some(keys)
+    }
+
+    /// How many words name it: two for a subcommand.
+    #[inline]
+    pub fn name_words(&self) -> usize {
+        1 + usize::from(self.is_subcommand)
     }
 
     /// Whether the configuration must allow it (DEBUG, MODULE).

@@ -6,6 +6,7 @@ use ochre_resp::{Parser, Span};
 
 use super::output::Drawing;
 use super::reactor::Token;
+use crate::blocking::Blocked;
 use crate::session::Session;
 
 /// A connection and its conversation.
@@ -21,6 +22,10 @@ pub struct Connection {
     pub stash: Vec<u8>,
     /// A reply that is made in slices as the connection drains.
     pub drawing: Option<Box<Drawing>>,
+    /// Whether the worker gets on with `drawing` by itself, as nothing is being sent.
+    pub is_working: bool,
+    /// What the client waits for, while it is [`Stall::Blocked`].
+    pub blocked: Option<Arc<Blocked>>,
     /// Why no commands of this connection run for now.
     pub stalled: Option<Stall>,
     /// When the output first exceeded its soft limit.
@@ -76,6 +81,8 @@ impl Connection {
             parked: None,
             stash: Vec::new(),
             drawing: None,
+            is_working: false,
+            blocked: None,
             stalled: None,
             over_limit_since_ms: None,
         }

@@ -11,12 +11,11 @@ use ochre_structures::hash::hash_bytes;
 use smallvec::SmallVec;
 
 use super::connection::{Connection, Partial, Stall};
-use crate::commands::spec::Flow;
 use crate::commands::table::{KeyPlan, Known};
-use crate::execute::{self, Call, Local};
+use crate::execute::{self, Call, Executed, Local};
 use crate::live::Live;
 use crate::server::Server;
-use crate::session::ReplyMode;
+use crate::session::{ReplyMode, Session};
 
 /// Requests parsed ahead.
 const GROUP: usize = 16;
@@ -48,6 +47,16 @@ pub struct Engine<'w> {
 }
 
 impl Engine<'_> {
+    /// A command's surroundings in the given session.
+    pub fn call<'c>(&'c mut self, session: &'c mut Session) -> Call<'c> {
+        Call {
+            server: self.server,
+            live: self.live,
+            session,
+            local: self.local,
+        }
+    }
+
     /// Takes over a changed configuration.
     #[inline]
     fn refresh(&mut self) {
@@ -475,14 +484,8 @@ fn run(
     let session = &mut connection.session;
     let written = out.len();
     out.set_protocol(session.protocol);
-    let mut call = Call {
-        server: engine.server,
-        live: engine.live,
-        session,
-        local: engine.local,
-    };
-    let flow = execute::execute_found(&mut call, known, argv, big, out);
-    if matches!(flow, Flow::Paused) {
+    let executed = execute::execute_found(&mut engine.call(session), known, argv, big, out);
+    if matches!(executed, Executed::Paused) {
         connection.stalled = Some(Stall::Paused);
         connection.session.update_flags(|flags| flags.paused = true);
         return;
@@ -500,9 +503,12 @@ fn run(
             connection.session.reply_mode = ReplyMode::Skip;
         }
     }
-    match flow {
-        Flow::Done | Flow::Paused => {}
-        Flow::Block(_) => connection.stalled = Some(Stall::Blocked),
+    if let Executed::Blocked(blocked) = executed {
+        connection.blocked = Some(blocked);
+        connection.stalled = Some(Stall::Blocked);
+        connection
+            .session
+            .update_flags(|flags| flags.blocked = true);
     }
     if connection.session.close {
         connection.stalled = Some(Stall::Closing);

@@ -4,6 +4,7 @@
 //! here and now, under the locks of their keys; replies are handed to the reactor, which
 //! sends them at the end of the tick; figures are merged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,13 +14,17 @@ use ochre_resp::{Protocol, Reply};
 use super::connection::{Connection, Stall};
 use super::input::{self, Engine, Reader};
 use super::mail::{Mail, Mailbox, NewConnection};
-use super::output;
+use super::output::{self, Progress};
 use super::reactor::{Chunk, Close, Ended, Fill, Handler, Reactor, Token};
+use crate::blocking;
 use crate::clients::NewClient;
+use crate::commands::spec::TimeoutReply;
+use crate::commands::{pubsub, transactions};
 use crate::config::values::ClientClass;
-use crate::execute::Local;
+use crate::execute::{Call, Local};
 use crate::live::Live;
 use crate::pause::Paused;
+use crate::pubsub::Message;
 use crate::server::Server;
 use crate::session::Session;
 
@@ -47,8 +52,14 @@ struct Desk {
     /// Connections with a command that waits for the end of a pause, in the order in
     /// which they began to wait.
     paused: Vec<Token>,
+    /// When this tick's first event was met, by the local clock.
+    tick_started: Option<u64>,
+    /// When the waits of blocked clients end, and whose they are.
+    deadlines: BTreeSet<(i64, u32)>,
     stop: bool,
     cared_at_ms: i64,
+    /// Connections whose reply is worked out slice by slice, a slice each tick.
+    working: Vec<Token>,
 }
 
 /// A place in the table of connections; generations tell successive tenants apart.
@@ -69,8 +80,11 @@ impl Worker {
             connections: Vec::new(),
             free: Vec::new(),
             paused: Vec::new(),
+            tick_started: None,
+            deadlines: BTreeSet::new(),
             stop: false,
             cared_at_ms: 0,
+            working: Vec::new(),
             server,
             index,
         };
@@ -80,14 +94,15 @@ impl Worker {
     /// Serves until told to stop.
     pub fn run(mut self) {
         while !self.desk.stop {
-            let timeout = self.desk.timeout();
-            if let Err(error) = self.reactor.wait(timeout, &mut self.desk) {
+            if let Err(error) = self.reactor.wait(self.desk.patience(), &mut self.desk) {
                 let text = format!("Worker {} cannot wait for events: {error}", self.desk.index);
                 self.desk.server.log.warning(&text);
                 break;
             }
             self.desk.resume_paused(&mut self.reactor);
-            self.desk.local.stats.merge_into(&self.desk.server.stats);
+            self.desk.work(&mut self.reactor);
+            self.desk.end_overdue_waits(&mut self.reactor);
+            self.desk.end_tick();
             self.desk.care(&mut self.reactor);
         }
         // What was answered still leaves: one more tick without waiting.
@@ -143,8 +158,23 @@ impl Desk {
     }
 
     /// Forgets a connection that was taken out of the table.
-    fn close(&mut self, reactor: &mut Reactor, connection: Box<Connection>, how: Close) {
+    fn close(&mut self, reactor: &mut Reactor, mut connection: Box<Connection>, how: Close) {
         reactor.close(connection.token, how);
+        if let Some(blocked) = connection.blocked.take() {
+            if let Some(deadline) = blocked.deadline_ms {
+                self.deadlines.remove(&(deadline, connection.token.slot()));
+            }
+            let call = Call {
+                server: &self.server,
+                live: &self.live,
+                session: &mut connection.session,
+                local: &mut self.local,
+            };
+            blocking::cancel(&call, &blocked);
+        }
+        transactions::forget(&self.server, &mut connection.session);
+        pubsub::unsubscribe_all(&self.server, &mut connection.session);
+        self.server.monitors.remove(connection.session.id());
         let slot = &mut self.connections[connection.token.slot() as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(connection.token.slot());
@@ -166,6 +196,9 @@ impl Desk {
             return;
         };
         self.local.now_ms = crate::clock::now_ms();
+        if self.tick_started.is_none() {
+            self.tick_started = Some(self.local.clock.raw());
+        }
         let mut out = Reply::with_buffer(reactor.recycled(), connection.session.protocol);
         let mut engine = Engine {
             server: &self.server,
@@ -174,9 +207,16 @@ impl Desk {
             local: &mut self.local,
         };
         let was_paused = connection.stalled == Some(Stall::Paused);
+        let was_blocked = connection.blocked.is_some();
         work(&mut self.reader, &mut engine, &mut connection, &mut out);
         if connection.stalled == Some(Stall::Paused) && !was_paused {
             self.paused.push(token);
+        }
+        if let Some(blocked) = &connection.blocked
+            && !was_blocked
+            && let Some(deadline) = blocked.deadline_ms
+        {
+            self.deadlines.insert((deadline, token.slot()));
         }
         self.deliver(reactor, connection, out);
     }
@@ -186,7 +226,8 @@ impl Desk {
         let token = connection.token;
         let protocol = connection.session.protocol;
         let had_output = !out.is_empty();
-        output::deliver(
+        self.local.stats.writes += u64::from(had_output);
+        self.local.stats.output_bytes += output::deliver(
             reactor,
             token,
             protocol,
@@ -202,7 +243,76 @@ impl Desk {
         if had_output && self.exceeds_output_limit(reactor, &mut connection) {
             return self.close(reactor, connection, Close::Now);
         }
+        // A source that wrote nothing yet waits for no socket to drain.
+        let is_silent = connection.drawing.is_some() && reactor.queued_bytes(token) == 0;
+        if is_silent {
+            self.note_working(&mut connection);
+        }
         self.put_back(connection);
+    }
+
+    /// Sends a published message to its receivers here.
+    fn deliver_published(&mut self, reactor: &mut Reactor, to: &[Token], message: &Message) {
+        for &token in to {
+            let Some(mut connection) = self.take(token) else {
+                continue;
+            };
+            let mut bytes = reactor.recycled();
+            bytes.extend_from_slice(message.bytes(connection.session.protocol));
+            output::put(reactor, token, Chunk::Bytes(bytes), &mut connection.drawing);
+            if self.exceeds_output_limit(reactor, &mut connection) {
+                self.close(reactor, connection, Close::Now);
+            } else {
+                self.put_back(connection);
+            }
+        }
+    }
+
+    fn note_working(&mut self, connection: &mut Connection) {
+        if !connection.is_working {
+            connection.is_working = true;
+            self.working.push(connection.token);
+        }
+    }
+
+    /// Lets each reply that is being worked out get on by a slice.
+    fn work(&mut self, reactor: &mut Reactor) {
+        for token in std::mem::take(&mut self.working) {
+            if let Some(mut connection) = self.take(token) {
+                connection.is_working = false;
+                self.draw(reactor, connection);
+            }
+        }
+    }
+
+    /// Draws a slice of the reply of a connection that was taken out of the table; goes
+    /// on with its commands when that was the last.
+    fn draw(&mut self, reactor: &mut Reactor, mut connection: Box<Connection>) {
+        let token = connection.token;
+        let Some(drawing) = connection.drawing.as_mut() else {
+            return self.put_back(connection);
+        };
+        let (drawn, progress) = output::draw(reactor, token, drawing);
+        self.local.stats.output_bytes += drawn;
+        self.local.stats.writes += 1;
+        match progress {
+            Progress::Sending => self.put_back(connection),
+            Progress::Working => {
+                self.note_working(&mut connection);
+                self.put_back(connection);
+            }
+            Progress::Complete => {
+                connection.drawing = None;
+                if connection.session.close {
+                    return self.close(reactor, connection, Close::AfterFlush);
+                }
+                let was_stalled = connection.stalled == Some(Stall::Drawing);
+                self.put_back(connection);
+                if was_stalled {
+                    self.unstall(reactor, token);
+                }
+            }
+        }
     }
 
     /// Whether a client leaves more output unread than it may.
@@ -210,7 +320,11 @@ impl Desk {
         let queued = reactor.queued_bytes(connection.token) as u64;
         let client = &connection.session.client;
         client.output_bytes.store(queued, Ordering::Relaxed);
-        let class = ClientClass::Normal;
+        let class = if connection.session.subscriptions.is_some() {
+            ClientClass::Pubsub
+        } else {
+            ClientClass::Normal
+        };
         let limit = self.live.config.clients.output_buffer_limits.of(class);
         let hard = limit.hard_bytes > 0 && queued >= limit.hard_bytes;
         let soft = if limit.soft_bytes > 0 && queued >= limit.soft_bytes {
@@ -228,35 +342,107 @@ impl Desk {
         hard || soft
     }
 
+    /// Ends the wait of a blocked client with a reply and goes on with its input.
+    fn unblock(&mut self, reactor: &mut Reactor, token: Token, wait: Option<u64>, reply: Vec<u8>) {
+        let Some(mut connection) = self.take(token) else {
+            return;
+        };
+        let current = connection.blocked.as_ref().map(|blocked| blocked.number);
+        if current.is_none() || wait.is_some_and(|wait| current != Some(wait)) {
+            return self.put_back(connection);
+        }
+        if let Some(deadline) = connection.blocked.take().and_then(|b| b.deadline_ms) {
+            self.deadlines.remove(&(deadline, token.slot()));
+        }
+        connection
+            .session
+            .update_flags(|flags| flags.blocked = false);
+        connection.stalled = None;
+        output::put(reactor, token, Chunk::Bytes(reply), &mut connection.drawing);
+        self.put_back(connection);
+        self.unstall(reactor, token);
+    }
+
+    /// Ends a wait because its time is up, or because CLIENT UNBLOCK said so.
+    fn end_wait(&mut self, reactor: &mut Reactor, token: Token, with_error: bool) {
+        let mut reply = None;
+        self.with(reactor, token, |_, engine, connection, _| {
+            let Some(blocked) = connection.blocked.clone() else {
+                return;
+            };
+            let mut answer = Reply::new(connection.session.protocol);
+            if !blocking::cancel(&engine.call(&mut connection.session), &blocked) {
+                return;
+            }
+            match blocked.on_timeout {
+                _ if with_error => {
+                    answer.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+                }
+                TimeoutReply::Null => answer.null(),
+                TimeoutReply::NullArray => answer.null_array(),
+            }
+            reply = Some((blocked.number, answer.into_bytes()));
+        });
+        if let Some((number, bytes)) = reply {
+            self.unblock(reactor, token, Some(number), bytes);
+        }
+    }
+
+    /// Ends the waits whose time is up.
+    fn end_overdue_waits(&mut self, reactor: &mut Reactor) {
+        let now_ms = crate::clock::now_ms();
+        while let Some(&(deadline, slot)) = self.deadlines.first() {
+            if deadline > now_ms {
+                break;
+            }
+            self.deadlines.pop_first();
+            let generation = self.connections[slot as usize].generation;
+            self.end_wait(reactor, Token(slot, generation), false);
+        }
+    }
+
+    /// How long the reactor may sleep.
+    fn patience(&self) -> Option<Duration> {
+        if !self.working.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let until_wait = self.deadlines.first().map(|&(deadline, _)| {
+            Duration::from_millis((deadline - crate::clock::now_ms()).max(0) as u64)
+        });
+        let until_resumed = (!self.paused.is_empty()).then(|| {
+            let left_ms = self.server.pause.until_ms() - crate::clock::now_ms();
+            Duration::from_millis(left_ms.max(0) as u64)
+        });
+        let until_care =
+            (self.live.config.clients.idle_timeout_seconds > 0).then_some(CARE_INTERVAL);
+        let reasons = [until_wait, until_resumed, until_care];
+        reasons.into_iter().flatten().min()
+    }
+
     /// Runs the input that had to wait.
     fn unstall(&mut self, reactor: &mut Reactor, token: Token) {
         self.with(reactor, token, |reader, engine, connection, out| {
-            match connection.stalled.take() {
-                Some(Stall::Closing) => {
-                    connection.stalled = Some(Stall::Closing);
-                    return;
-                }
-                Some(Stall::Paused) => {
-                    connection
-                        .session
-                        .update_flags(|flags| flags.paused = false);
-                }
-                _ => {}
+            if connection.stalled == Some(Stall::Closing) {
+                return;
             }
+            connection.stalled = None;
             reader.resume(engine, connection, out);
         });
     }
 
-    /// How long the reactor may wait: until a pause ends, or until connections want
-    /// to be looked after.
-    fn timeout(&self) -> Option<Duration> {
-        let care = (self.live.config.clients.idle_timeout_seconds > 0).then_some(CARE_INTERVAL);
-        if self.paused.is_empty() {
-            return care;
-        }
-        let left_ms = self.server.pause.until_ms() - crate::clock::now_ms();
-        let pause = Duration::from_millis(left_ms.max(0) as u64);
-        Some(care.map_or(pause, |care| care.min(pause)))
+    /// Adds the tick to the common figures.
+    fn end_tick(&mut self) {
+        let server = &self.server;
+        let busy_us = self.tick_started.take().map_or(0, |started| {
+            let clock = &self.local.clock;
+            clock.delta_as_nanos(started, clock.raw()) / 1000
+        });
+        crate::stats::add(&server.stats.counters.ticks, 1);
+        crate::stats::add(&server.stats.counters.tick_microseconds, busy_us);
+        self.local
+            .stats
+            .merge_into(&server.stats, self.local.now_ms);
+        server.memory.watch_peak(self.local.now_ms);
     }
 
     /// Runs the commands that waited for a pause, if that is over.
@@ -318,7 +504,8 @@ impl Desk {
 
 impl Handler for Desk {
     fn received(&mut self, reactor: &mut Reactor, token: Token, bytes: &[u8]) {
-        crate::stats::add(&self.server.stats.counters.input_bytes, bytes.len() as u64);
+        self.local.stats.reads += 1;
+        self.local.stats.input_bytes += bytes.len() as u64;
         self.with(reactor, token, |reader, engine, connection, out| {
             reader.read(engine, connection, bytes, out);
             let limit = engine.live.config.clients.query_buffer_limit_bytes;
@@ -348,22 +535,12 @@ impl Handler for Desk {
         let Some(connection) = slot.connection.as_mut() else {
             return;
         };
-        if connection.over_limit_since_ms.is_some() {
-            connection.over_limit_since_ms = None;
-        }
-        let Some(drawing) = connection.drawing.as_mut() else {
-            return;
-        };
-        if output::draw(reactor, token, drawing) {
-            return;
-        }
-        connection.drawing = None;
-        if connection.session.close {
-            if let Some(connection) = self.take(token) {
-                self.close(reactor, connection, Close::AfterFlush);
-            }
-        } else if connection.stalled == Some(Stall::Drawing) {
-            self.unstall(reactor, token);
+        connection.over_limit_since_ms = None;
+        if connection.drawing.is_some()
+            && !connection.is_working
+            && let Some(connection) = slot.connection.take()
+        {
+            self.draw(reactor, connection);
         }
     }
 
@@ -379,11 +556,14 @@ impl Handler for Desk {
                 Mail::Message { to, bytes } => {
                     if let Some(mut connection) = self.take(to) {
                         let chunk = Chunk::Shared(bytes);
-                        output::put(reactor, to, chunk, &mut connection.drawing);
+                        self.local.stats.output_bytes +=
+                            output::put(reactor, to, chunk, &mut connection.drawing);
                         self.deliver(reactor, connection, Reply::new(Protocol::Resp2));
                     }
                 }
-                Mail::Served { .. } | Mail::Retry { .. } | Mail::Unblock { .. } => {}
+                Mail::Published { to, message } => self.deliver_published(reactor, &to, &message),
+                Mail::Served { to, wait, reply } => self.unblock(reactor, to, Some(wait), reply),
+                Mail::Unblock { to, error } => self.end_wait(reactor, to, error),
                 // The tick ends with a look at those who wait.
                 Mail::PauseChanged => {}
                 Mail::ConfigChanged => {
@@ -408,7 +588,8 @@ impl Handler for Desk {
     }
 
     fn filled(&mut self, reactor: &mut Reactor, token: Token, added: usize) {
-        crate::stats::add(&self.server.stats.counters.input_bytes, added as u64);
+        self.local.stats.reads += 1;
+        self.local.stats.input_bytes += added as u64;
         self.with(reactor, token, |reader, engine, connection, out| {
             reader.filled(engine, connection, out);
         });

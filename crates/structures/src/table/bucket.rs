@@ -8,8 +8,11 @@
 //! ```
 //!
 //! Invariant: slot `i` is initialised if and only if tag `i` is not 0; the bucket owns
-//! its initialised slots. `o`, the overflow count, says how many elements were pushed
-//! past this bucket although their home is here or earlier; it sticks at 255.
+//! its initialised slots. `o`, the overflow filter, has a bit for each value of a tag's
+//! low three bits: set when an element with such a tag was pushed past this bucket
+//! although its home is here or earlier. So a search for something absent goes on to the
+//! next bucket for one such element in eight. Bits are never cleared one by one: the
+//! segment is rebuilt when too many may be stale.
 //!
 //! The `unsafe` here is reading slots whose tag says that they are initialised.
 
@@ -19,12 +22,19 @@ use std::num::NonZeroU8;
 use super::geometry::{LINE_BYTES, SLOTS};
 use super::group::{self, Matches};
 
-/// Where the overflow count stands in the control word.
-const OVERFLOW: usize = SLOTS;
+/// Where the overflow filter stands in the control word.
+const OVERFLOW_SHIFT: usize = 8 * SLOTS;
+
+#[inline]
+fn overflow_bit(tag: NonZeroU8) -> u64 {
+    1 << (OVERFLOW_SHIFT + (tag.get() & 7) as usize)
+}
 
 #[repr(C, align(64))]
 pub(super) struct Bucket<S> {
-    control: [u8; 8],
+    /// The tags from the lowest byte up, the overflow filter in the highest. Always read
+    /// and written whole: a byte written alone would delay the next look at all eight.
+    control: u64,
     slots: [MaybeUninit<S>; SLOTS],
 }
 
@@ -37,15 +47,33 @@ impl<S> Bucket<S> {
 
     pub(super) const fn new() -> Self {
         Self {
-            control: [0; 8],
+            control: 0,
             slots: [const { MaybeUninit::uninit() }; SLOTS],
         }
     }
 
-    /// The slots that may hold an element with this tag.
+    /// The slots that hold an element with this tag.
     #[inline]
-    pub(super) fn matching(&self, tag: NonZeroU8) -> Matches {
+    fn matching(&self, tag: NonZeroU8) -> Matches {
         group::matching(self.control, tag.get())
+    }
+
+    /// The first slot with this tag for whose element `equal` holds.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        tag: NonZeroU8,
+        equal: &mut impl FnMut(&S) -> bool,
+    ) -> Option<(usize, &S)> {
+        for slot in self.matching(tag) {
+            // SAFETY: `matching` answers with slots below `SLOTS`, whose tag equals one
+            // that is not 0; so the slot exists and is initialised (the invariant).
+            let element = unsafe { self.slots.get_unchecked(slot).assume_init_ref() };
+            if equal(element) {
+                return Some((slot, element));
+            }
+        }
+        None
     }
 
     #[inline]
@@ -54,35 +82,40 @@ impl<S> Bucket<S> {
     }
 
     #[inline]
+    pub(super) fn elements(&self) -> impl Iterator<Item = &S> {
+        self.occupied().filter_map(|slot| self.get(slot))
+    }
+
+    #[inline]
     pub(super) fn first_free(&self) -> Option<usize> {
         group::matching(self.control, 0).next()
     }
 
+    /// Whether an element with this tag may have been pushed past this bucket.
     #[inline]
-    pub(super) fn overflow(&self) -> u8 {
-        self.control[OVERFLOW]
+    pub(super) fn overflows(&self, tag: NonZeroU8) -> bool {
+        self.control & overflow_bit(tag) != 0
     }
 
+    /// Whether any element may have been pushed past this bucket.
     #[inline]
-    pub(super) fn count_overflow(&mut self) {
-        self.control[OVERFLOW] = self.overflow().saturating_add(1);
+    pub(super) fn overflows_any(&self) -> bool {
+        self.control >> OVERFLOW_SHIFT != 0
     }
 
-    /// Undoes one [`count_overflow`](Self::count_overflow), unless the count stuck.
+    /// Notes that an element with this tag is pushed past this bucket.
     #[inline]
-    pub(super) fn uncount_overflow(&mut self) {
-        let count = self.overflow();
-        if count != u8::MAX {
-            self.control[OVERFLOW] = count.saturating_sub(1);
-        }
+    pub(super) fn mark_overflow(&mut self, tag: NonZeroU8) {
+        self.control |= overflow_bit(tag);
     }
 
     #[inline]
     pub(super) fn tag(&self, slot: usize) -> Option<NonZeroU8> {
-        self.control[..SLOTS]
-            .get(slot)
-            .copied()
-            .and_then(NonZeroU8::new)
+        if slot < SLOTS {
+            NonZeroU8::new((self.control >> (8 * slot)) as u8)
+        } else {
+            None
+        }
     }
 
     #[inline]
@@ -105,16 +138,19 @@ impl<S> Bucket<S> {
     /// When the slot is not free: its element would be forgotten.
     #[inline]
     pub(super) fn put(&mut self, slot: usize, tag: NonZeroU8, element: S) {
-        assert!(self.tag(slot).is_none(), "a slot is filled only when free");
+        assert!(
+            slot < SLOTS && self.tag(slot).is_none(),
+            "a slot is filled only when free"
+        );
         self.slots[slot].write(element);
-        self.control[slot] = tag.get();
+        self.control |= u64::from(tag.get()) << (8 * slot);
     }
 
-    /// Empties the slot. The overflow counts are the caller's to mend.
+    /// Empties the slot. Overflow filters stay as they are.
     #[inline]
     pub(super) fn take(&mut self, slot: usize) -> Option<(NonZeroU8, S)> {
         let tag = self.tag(slot)?;
-        self.control[slot] = 0;
+        self.control &= !(0xff << (8 * slot));
         // SAFETY: the tag was not 0, so the slot is initialised; it is 0 now, so
         // nothing reads the slot again before the next `put`.
         Some((tag, unsafe { self.slots[slot].assume_init_read() }))
@@ -130,7 +166,7 @@ impl<S> Bucket<S> {
                 copy.put(slot, tag, element.clone());
             }
         }
-        copy.control[OVERFLOW] = self.overflow();
+        copy.control |= self.control & (0xff << OVERFLOW_SHIFT);
     }
 }
 
@@ -164,22 +200,12 @@ mod tests {
         assert_eq!(bucket.occupied().count(), 6);
         assert_eq!(std::rc::Rc::strong_count(&shared), 7);
         let mut copy = Bucket::new();
-        bucket.count_overflow();
+        assert!(!bucket.overflows_any());
+        bucket.mark_overflow(tag(9));
         bucket.clone_into(&mut copy);
-        assert_eq!((copy.overflow(), copy.occupied()), (1, bucket.occupied()));
+        assert_eq!(copy.occupied(), bucket.occupied());
+        assert!(copy.overflows_any() && copy.overflows(tag(17)) && !copy.overflows(tag(2)));
         drop((bucket, copy));
         assert_eq!(std::rc::Rc::strong_count(&shared), 1);
-    }
-
-    #[test]
-    fn the_overflow_count_sticks_at_its_top() {
-        let mut bucket = Bucket::<u64>::new();
-        bucket.uncount_overflow();
-        assert_eq!(bucket.overflow(), 0);
-        for _ in 0..300 {
-            bucket.count_overflow();
-        }
-        bucket.uncount_overflow();
-        assert_eq!(bucket.overflow(), 255);
     }
 }

@@ -28,7 +28,7 @@ pub enum Due {
     Remove,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines {
     /// (deadline in Unix milliseconds, a position in the segment), earliest first.
     heap: BinaryHeap<Reverse<(u64, u32)>>,
@@ -82,7 +82,8 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     /// Shows all elements of up to `max_segments` segments whose earliest deadline has
     /// come (with deadlines or without, due or not) to `decide`, and hands those to
     /// remove to `removed`. Returns how many segments it visited: when that is
-    /// `max_segments`, others may be due too.
+    /// `max_segments`, others may be due too. An element that is kept although it is due
+    /// is shown again from the next millisecond on.
     pub fn visit_due(
         &mut self,
         now_ms: u64,
@@ -101,6 +102,8 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
                 // Should the closures panic, the entry and the segment's deadline are
                 // still there.
                 let earliest_ms = self.visit_segment(position, &mut decide, &mut removed);
+                // Or this loop would not end.
+                let earliest_ms = earliest_ms.max(now_ms.saturating_add(1));
                 self.directory.at_mut(position).set_deadline_ms(earliest_ms);
                 self.deadlines.heap.pop();
                 self.deadlines.copy(earliest_ms, position);

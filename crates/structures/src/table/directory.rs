@@ -30,9 +30,9 @@ pub(super) struct Directory<S, O> {
     handles: Vec<Handle<S>>,
     depth: u32,
     /// Segments, vacant ones included.
-    segments: usize,
+    segments: u32,
     /// Segments as deep as the directory.
-    deepest: usize,
+    deepest: u32,
     segment_bytes: usize,
     owns: PhantomData<(Segment<S>, O)>,
 }
@@ -82,7 +82,7 @@ impl<S, O> Directory<S, O> {
 
     /// Segments, those without memory included.
     pub(super) fn segments(&self) -> usize {
-        self.segments
+        self.segments as usize
     }
 
     /// Bytes of all segments and of the array.
@@ -216,7 +216,8 @@ impl<S, O> Directory<S, O> {
                     .iter()
                     .filter(|handle| handle.depth() == depth)
                     .count();
-                self.deepest = count;
+                // No truncation: a directory has up to 2^28 entries.
+                self.deepest = count as u32;
             }
         }
     }
@@ -244,13 +245,32 @@ impl<S: Slot, O: Ownership<S>> Directory<S, O> {
 impl<S> Directory<S, Shared> {
     /// Another reference to every segment that has memory, in the order of positions.
     pub(super) fn share_segments(&self) -> Vec<Segment<S>> {
-        let mut shared = Vec::with_capacity(self.segments);
+        let mut shared = Vec::with_capacity(self.segments());
         shared.extend(
             self.segments_from(0)
                 .filter(|(_, segment)| !segment.is_vacant())
                 .map(|(_, segment)| segment.share()),
         );
         shared
+    }
+}
+
+impl<S> Clone for Directory<S, Shared> {
+    /// Another directory of the same segments.
+    fn clone(&self) -> Self {
+        for (_, segment) in self.segments_from(0) {
+            // The reference that the copied entries stand for.
+            segment.share().into_handle();
+        }
+        Self {
+            root: self.root,
+            handles: self.handles.clone(),
+            depth: self.depth,
+            segments: self.segments,
+            deepest: self.deepest,
+            segment_bytes: self.segment_bytes,
+            owns: PhantomData,
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! A frozen table: what a shared table held at one moment, readable from any thread
 //! without a lock while the table goes on changing.
 
+use std::fmt;
+
 use super::Slot;
-use super::scan::Iter;
+use super::scan::Elements;
 use super::segment::Segment;
 use super::table::SharedTable;
 
@@ -26,6 +28,15 @@ impl<S: Slot + Clone> SharedTable<S> {
     }
 }
 
+impl<S> fmt::Debug for FrozenTable<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrozenTable")
+            .field("len", &self.len)
+            .field("segments", &self.segments.len())
+            .finish()
+    }
+}
+
 impl<S> FrozenTable<S> {
     /// The number of elements.
     pub fn len(&self) -> usize {
@@ -43,11 +54,8 @@ impl<S> FrozenTable<S> {
     }
 
     /// All elements, in the order of the segments' positions.
-    pub fn iter(&self) -> Iter<'_, S> {
-        Iter::new(
-            Box::new(self.segments.iter().map(Segment::as_ref)),
-            self.len,
-        )
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &S> {
+        Elements::new(self.segments.iter().map(Segment::as_ref), self.len)
     }
 
     /// Visits the elements of one segment (a few hundred at most, unless hashes
@@ -55,11 +63,19 @@ impl<S> FrozenTable<S> {
     pub fn visit_from(&self, segment_index: usize, mut visit: impl FnMut(&S)) -> Option<usize> {
         let segment = self.segments.get(segment_index)?;
         for bucket in segment.as_ref().buckets() {
-            for slot in bucket.occupied() {
-                bucket.get(slot).into_iter().for_each(&mut visit);
-            }
+            bucket.elements().for_each(&mut visit);
         }
         let next = segment_index + 1;
         (next < self.segments.len()).then_some(next)
+    }
+
+    /// Lets go of one segment, the last; false when there is none left. For dropping a
+    /// large frozen table in slices.
+    pub fn release_segment(&mut self) -> bool {
+        let Some(segment) = self.segments.pop() else {
+            return false;
+        };
+        self.len -= segment.as_ref().len();
+        true
     }
 }

@@ -16,8 +16,9 @@
 //!   hundred elements, when that doubles). Sparse segments shrink, and merge.
 //! - Elements stand in the order of their hashes, down to the bucket, whatever the
 //!   sizes. So a scan's cursor is a hash, and holds across all growth and shrinkage.
-//! - Segments are counted by references. [`SharedTable::freeze`] copies the pointers; a
-//!   later write to a segment that a [`FrozenTable`] holds copies that one segment. A
+//! - Segments are counted by references. [`SharedTable::freeze`], and cloning such a
+//!   table, copy the pointers; a later write to a segment that others hold copies that
+//!   one segment. A
 //!   [`Table`] has one owner and never looks at the counts.
 //! - Each segment knows the earliest deadline of its elements, so that what is due is
 //!   found without an index entry per element.
@@ -54,6 +55,5 @@ pub use entry::{Entry, OccupiedSlot, VacantSlot};
 pub use frozen::FrozenTable;
 pub use ownership::{Ownership, Shared, Unique};
 pub use prefetch::prefetch_line;
-pub use scan::Iter;
 pub use slot::Slot;
 pub use table::{ExtendibleTable, SharedTable, Table};

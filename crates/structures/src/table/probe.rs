@@ -1,9 +1,9 @@
 //! Finding, placing and removing within one segment.
 //!
 //! An element is placed in the first bucket with a free slot from its home on, going
-//! round at the segment's end. Every bucket it was pushed past counts it in its
-//! overflow count, so a search may stop at the first bucket that nothing was pushed
-//! past.
+//! round at the segment's end. Every bucket it was pushed past notes that in its
+//! overflow filter, so a search may stop at the first bucket past which nothing of the
+//! kind was pushed.
 
 use std::num::NonZeroU8;
 
@@ -44,21 +44,39 @@ pub(super) fn find<'a, S>(
     tag: NonZeroU8,
     mut equal: impl FnMut(&S) -> bool,
 ) -> Option<(Place, &'a S)> {
-    for (index, bucket) in run(segment.buckets(), segment.home(position)) {
-        for slot in bucket.matching(tag) {
-            if let Some(element) = bucket.get(slot)
-                && equal(element)
-            {
-                return Some((
-                    Place {
-                        bucket: index,
-                        slot,
-                    },
-                    element,
-                ));
-            }
+    let buckets = segment.buckets();
+    let home = segment.home(position);
+    let bucket = &buckets[home];
+    if let Some((slot, element)) = bucket.find(tag, &mut equal) {
+        return Some((Place { bucket: home, slot }, element));
+    }
+    if bucket.overflows(tag) {
+        find_past(buckets, home, tag, &mut equal)
+    } else {
+        None
+    }
+}
+
+/// Goes on with [`find`] after the home bucket. Apart, so that what nearly every search
+/// runs is short and straight.
+#[inline(never)]
+fn find_past<'a, S>(
+    buckets: &'a [Bucket<S>],
+    home: usize,
+    tag: NonZeroU8,
+    equal: &mut impl FnMut(&S) -> bool,
+) -> Option<(Place, &'a S)> {
+    for (index, bucket) in run(buckets, home).skip(1) {
+        if let Some((slot, element)) = bucket.find(tag, equal) {
+            return Some((
+                Place {
+                    bucket: index,
+                    slot,
+                },
+                element,
+            ));
         }
-        if bucket.overflow() == 0 {
+        if !bucket.overflows(tag) {
             break;
         }
     }
@@ -86,13 +104,13 @@ pub(super) fn visit_home<S: Slot>(
     mut visit: impl FnMut(u32, &S),
 ) {
     for (_, bucket) in run(segment.buckets(), home) {
-        for element in bucket.occupied().filter_map(|slot| bucket.get(slot)) {
+        for element in bucket.elements() {
             let position = element.position();
             if segment.home(position) == home {
                 visit(position, element);
             }
         }
-        if bucket.overflow() == 0 {
+        if !bucket.overflows_any() {
             break;
         }
     }
@@ -124,7 +142,7 @@ fn insert_at<S>(buckets: &mut [Bucket<S>], home: usize, tag: NonZeroU8, element:
                 slot,
             };
         }
-        buckets[index].count_overflow();
+        buckets[index].mark_overflow(tag);
         index = if index + 1 == buckets.len() {
             0
         } else {
@@ -141,45 +159,49 @@ fn insert_at<S>(buckets: &mut [Bucket<S>], home: usize, tag: NonZeroU8, element:
 #[inline]
 pub(super) fn remove<S>(segment: &mut SegmentMut<'_, S>, position: u32, place: Place) -> Option<S> {
     let len = segment.as_ref().len();
-    let mut index = segment.as_ref().home(position);
-    let buckets = segment.buckets_mut();
-    let (_, element) = buckets.get_mut(place.bucket)?.take(place.slot)?;
-    while index != place.bucket {
-        buckets[index].uncount_overflow();
-        index = if index + 1 == buckets.len() {
-            0
-        } else {
-            index + 1
-        };
-    }
+    let (_, element) = segment
+        .buckets_mut()
+        .get_mut(place.bucket)?
+        .take(place.slot)?;
     segment.set_len(len - 1);
+    if segment.as_ref().home(position) != place.bucket {
+        segment.count_stale();
+    }
     Some(element)
 }
 
-/// The positions of the segment's elements, bucket by bucket, slot by slot.
+/// The positions of the segment's elements, bucket by bucket, slot by slot; or other
+/// positions that are as good: those for which `same` holds between the lowest and the
+/// highest that an element may have, by the bits its slot holds.
 ///
 /// This is the part of moving a segment that runs the slots' own code, and may panic;
 /// nothing has changed by then.
-pub(super) fn positions<S: Slot>(segment: SegmentRef<'_, S>) -> Vec<u32> {
-    /// Far enough ahead for a cache miss, near enough not to be evicted again.
+pub(super) fn positions<S: Slot>(
+    segment: SegmentRef<'_, S>,
+    same: impl Fn(u32, u32) -> bool,
+) -> Vec<u32> {
+    /// Buckets: far enough ahead for a cache miss, near enough not to be evicted again.
     const AHEAD: usize = 2;
-    let elements = |bucket: &'_ Bucket<S>, visit: &mut dyn FnMut(&S)| {
-        for slot in bucket.occupied() {
-            if let Some(element) = bucket.get(slot) {
-                visit(element);
+    let known = |element: &S| {
+        let lowest = element.known_position();
+        let highest = lowest | u32::MAX.checked_shr(S::KNOWN_BITS).unwrap_or(0);
+        (S::KNOWN_BITS > 0 && same(lowest, highest)).then_some(lowest)
+    };
+    let prefetch = |bucket: &Bucket<S>| {
+        for element in bucket.elements() {
+            if known(element).is_none() {
+                element.prefetch();
             }
         }
     };
     let buckets = segment.buckets();
     let mut positions = Vec::with_capacity(segment.len());
-    for bucket in buckets.iter().take(AHEAD) {
-        elements(bucket, &mut S::prefetch);
-    }
+    buckets.iter().take(AHEAD).for_each(prefetch);
     for (index, bucket) in buckets.iter().enumerate() {
-        if let Some(ahead) = buckets.get(index + AHEAD) {
-            elements(ahead, &mut S::prefetch);
+        buckets.get(index + AHEAD).into_iter().for_each(prefetch);
+        for element in bucket.elements() {
+            positions.push(known(element).unwrap_or_else(|| element.position()));
         }
-        elements(bucket, &mut |element| positions.push(element.position()));
     }
     positions
 }

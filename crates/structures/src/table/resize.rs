@@ -5,7 +5,7 @@
 
 use super::Slot;
 use super::geometry::{
-    MAX_DEPTH, SPLIT_BUCKETS, buckets_for, full_at, segment_start, sparse_below,
+    MAX_DEPTH, SPLIT_BUCKETS, buckets_for, full_at, home_bucket, segment_start, sparse_below,
 };
 use super::ownership::Ownership;
 use super::probe::{positions, scatter};
@@ -19,6 +19,15 @@ const LEAST_ELEMENTS_PER_ENTRY: usize = 16;
 
 /// A directory of up to this many entries is made regardless.
 const FREE_ENTRIES: usize = 16;
+
+/// Whether all positions from a lowest to a highest have the same home bucket in a
+/// segment of `depth` and `buckets`.
+fn same_home(depth: u32, buckets: usize) -> impl Fn(u32, u32) -> bool {
+    move |lowest, highest| {
+        home_bucket(lowest, depth, buckets) == home_bucket(highest, depth, buckets)
+            && segment_start(lowest, depth) == segment_start(highest, depth)
+    }
+}
 
 impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     /// Makes room in the segment around `position`, which has none. At most the work of
@@ -49,9 +58,10 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
 
     /// Moves the elements of the segment around `position` to one of `buckets`.
     fn resize(&mut self, position: u32, buckets: usize) {
-        let positions = positions(self.directory.at(position));
+        let depth = self.directory.at(position).depth();
+        let positions = positions(self.directory.at(position), same_home(depth, buckets));
         let mut old = self.directory.at_mut(position);
-        let mut new = [Segment::with_buckets(buckets, old.as_ref().depth())];
+        let mut new = [Segment::with_buckets(buckets, depth)];
         new[0].as_mut().set_deadline_ms(old.as_ref().deadline_ms());
         scatter(&mut old, &positions, &mut new, |_| 0);
         let [new] = new;
@@ -59,27 +69,38 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     }
 
     fn split(&mut self, position: u32) {
-        let depth = self.directory.at(position).depth() + 1;
-        let positions = positions(self.directory.at(position));
+        let segment = self.directory.at(position);
+        let depth = segment.depth() + 1;
         let half_of = |position: u32| (position >> (32 - depth) & 1) as usize;
-        let right_len = positions
+        let mut moved = positions(segment, |lowest, highest| {
+            segment_start(lowest, depth) == segment_start(highest, depth)
+        });
+        let right_len = moved
             .iter()
             .map(|&position| half_of(position))
             .sum::<usize>();
+        let lens = [moved.len() - right_len, right_len];
+        let buckets = lens.map(|len| buckets_for(len + len / 16 + 1));
+        if S::KNOWN_BITS > 0 {
+            // Those were good enough to tell the half, perhaps not to tell the home.
+            moved = positions(segment, |lowest, highest| {
+                same_home(depth, buckets[half_of(lowest)])(lowest, highest)
+            });
+        }
         if depth > self.directory.depth() {
             self.directory.double();
         }
         let mut old = self.directory.at_mut(position);
         let deadline_ms = old.as_ref().deadline_ms();
-        let mut halves = [positions.len() - right_len, right_len].map(|len| {
-            if len == 0 {
+        let mut halves = [0, 1].map(|half| {
+            if lens[half] == 0 {
                 return Segment::vacant(depth);
             }
-            let mut half = Segment::with_buckets(buckets_for(len + len / 16 + 1), depth);
-            half.as_mut().set_deadline_ms(deadline_ms);
-            half
+            let mut segment = Segment::with_buckets(buckets[half], depth);
+            segment.as_mut().set_deadline_ms(deadline_ms);
+            segment
         });
-        scatter(&mut old, &positions, &mut halves, half_of);
+        scatter(&mut old, &moved, &mut halves, half_of);
         self.directory.split(position, halves);
         let start = segment_start(position, depth - 1);
         // The entry that there is may lead to either half.
@@ -88,14 +109,27 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     }
 
     /// After removals: shrinks the segment around `position`, or merges it with its
-    /// buddy, if it has become sparse.
+    /// buddy, if it has become sparse; rebuilds it if its overflow filters have become
+    /// stale.
     #[inline]
     pub(super) fn give_back(&mut self, position: u32) {
         let segment = self.directory.at(position);
-        let sparse = segment.len() < sparse_below(segment.bucket_count());
-        if sparse && !(segment.bucket_count() == 1 && segment.depth() == 0) {
-            self.shrink(position);
+        let buckets = segment.bucket_count();
+        if segment.len() < sparse_below(buckets) {
+            if buckets > 1 || segment.depth() > 0 {
+                self.shrink(position);
+            }
+        } else if segment.stale() > buckets {
+            // One stale bit in eight, at most. About one element in six stands off its
+            // home, so this is an element moved per element removed, or less.
+            self.rebuild(position);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rebuild(&mut self, position: u32) {
+        self.resize(position, self.directory.at(position).bucket_count());
     }
 
     #[cold]
@@ -130,11 +164,13 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         }
         let deadline_ms = segment.deadline_ms().min(buddy.deadline_ms());
         let both = [position, buddy_position];
-        let moved = both.map(|position| positions(self.directory.at(position)));
+        let buckets = buckets_for(len + len / 8);
+        let same_home = same_home(depth - 1, buckets);
+        let moved = both.map(|position| positions(self.directory.at(position), &same_home));
         let mut merged = [if len == 0 {
             Segment::vacant(depth - 1)
         } else {
-            Segment::with_buckets(buckets_for(len + len / 8), depth - 1)
+            Segment::with_buckets(buckets, depth - 1)
         }];
         for (position, positions) in both.into_iter().zip(moved) {
             if !self.directory.at(position).is_vacant() {

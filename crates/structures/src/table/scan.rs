@@ -55,11 +55,9 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     }
 
     /// All elements, in the order of the segments' positions.
-    pub fn iter(&self) -> Iter<'_, S> {
-        Iter::new(
-            Box::new(self.directory.segments_from(0).map(|(_, segment)| segment)),
-            self.len,
-        )
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &S> {
+        let segments = self.directory.segments_from(0);
+        Elements::new(segments.map(|(_, segment)| segment), self.len)
     }
 
     /// An element by chance, each about equally likely; `None` when the table is empty.
@@ -102,25 +100,25 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         mut visit: impl FnMut(&S),
     ) {
         let start = (random() >> 32) as u32;
-        let before = self.buckets_from(0);
-        let whole_table = self.directory.memory_bytes() / size_of::<Bucket<S>>();
-        for bucket in self
-            .buckets_from(start)
-            .chain(before)
-            .take(buckets.min(whole_table))
-        {
-            for slot in bucket.occupied() {
-                bucket.get(slot).into_iter().for_each(&mut visit);
-            }
+        let mut after = self.buckets_from(start).peekable();
+        let first = after.peek().copied();
+        let before = self
+            .buckets_from(0)
+            .take_while(|&bucket| first.is_none_or(|first| !std::ptr::eq(bucket, first)));
+        for bucket in after.chain(before).take(buckets) {
+            bucket.elements().for_each(&mut visit);
         }
     }
 
-    /// The buckets from the home bucket of `position` on, to the end of the table.
+    /// The buckets from the home bucket of `position` on, to the end of the table;
+    /// none of vacant segments.
     fn buckets_from(&self, position: u32) -> impl Iterator<Item = &Bucket<S>> {
         let mut skip = self.directory.at(position).home(position);
         self.directory
             .segments_from(position)
-            .flat_map(move |(_, segment)| &segment.buckets()[std::mem::take(&mut skip)..])
+            .map(move |(_, segment)| (segment, std::mem::take(&mut skip)))
+            .filter(|(segment, _)| !segment.is_vacant())
+            .flat_map(|(segment, skip)| &segment.buckets()[skip..])
     }
 
     /// Takes out every element for which `chosen` holds and hands it to `taken`. Whole
@@ -229,19 +227,16 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     }
 }
 
-/// Iterates over the elements of a table; see [`ExtendibleTable::iter`].
-pub struct Iter<'a, S> {
-    segments: Box<dyn Iterator<Item = SegmentRef<'a, S>> + 'a>,
+/// Iterates over the elements of segments, of which there are `left` more.
+pub(super) struct Elements<'a, S, I> {
+    segments: I,
     buckets: std::slice::Iter<'a, Bucket<S>>,
     current: Option<(&'a Bucket<S>, Matches)>,
     left: usize,
 }
 
-impl<'a, S> Iter<'a, S> {
-    pub(super) fn new(
-        segments: Box<dyn Iterator<Item = SegmentRef<'a, S>> + 'a>,
-        len: usize,
-    ) -> Self {
+impl<S, I> Elements<'_, S, I> {
+    pub(super) fn new(segments: I, len: usize) -> Self {
         Self {
             segments,
             buckets: [].iter(),
@@ -251,7 +246,7 @@ impl<'a, S> Iter<'a, S> {
     }
 }
 
-impl<'a, S> Iterator for Iter<'a, S> {
+impl<'a, S, I: Iterator<Item = SegmentRef<'a, S>>> Iterator for Elements<'a, S, I> {
     type Item = &'a S;
 
     fn next(&mut self) -> Option<&'a S> {
@@ -259,7 +254,7 @@ impl<'a, S> Iterator for Iter<'a, S> {
             if let Some((bucket, slots)) = &mut self.current
                 && let Some(slot) = slots.next()
             {
-                self.left = self.left.saturating_sub(1);
+                self.left -= 1;
                 return bucket.get(slot);
             }
             if let Some(bucket) = self.buckets.next() {
@@ -276,7 +271,7 @@ impl<'a, S> Iterator for Iter<'a, S> {
     }
 }
 
-impl<S> ExactSizeIterator for Iter<'_, S> {}
+impl<'a, S, I: Iterator<Item = SegmentRef<'a, S>>> ExactSizeIterator for Elements<'a, S, I> {}
 
 impl<S, O> Directory<S, O> {
     /// Whether the segments' own lengths add up to `len`: for tests.

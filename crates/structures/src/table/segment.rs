@@ -46,6 +46,8 @@ struct Header {
     references: AtomicU32,
     buckets: u32,
     len: u32,
+    /// How many elements were taken out that may have left bits in overflow filters.
+    stale: u32,
     /// No element of the segment is due earlier; `u64::MAX` when none has a deadline.
     deadline_ms: u64,
 }
@@ -61,6 +63,7 @@ static VACANT: VacantSegment = VacantSegment {
         references: AtomicU32::new(1),
         buckets: 1,
         len: 0,
+        stale: 0,
         deadline_ms: u64::MAX,
     },
     bucket: [0; LINE_BYTES / 8],
@@ -167,6 +170,7 @@ impl<S> Segment<S> {
                 references: AtomicU32::new(1),
                 buckets: count,
                 len: 0,
+                stale: 0,
                 deadline_ms: u64::MAX,
             });
             let first = memory.add(LINE_BYTES).cast::<Bucket<S>>();
@@ -310,6 +314,12 @@ impl<'a, S> SegmentRef<'a, S> {
         !self.is_vacant() && self.len() < full_at(self.bucket_count())
     }
 
+    /// How many elements were taken out that may have left bits in overflow filters.
+    #[inline]
+    pub(super) fn stale(self) -> usize {
+        self.header().stale as usize
+    }
+
     pub(super) fn deadline_ms(self) -> u64 {
         self.header().deadline_ms
     }
@@ -357,6 +367,12 @@ impl<'a, S> SegmentRef<'a, S> {
         prefetch_line(self.handle.first_bucket().wrapping_add(self.home(position)));
     }
 
+    /// Begins to load the header's line, which every change touches.
+    #[inline]
+    pub(super) fn prefetch_header(self) {
+        prefetch_line(self.handle.header());
+    }
+
     /// Another reference to this segment.
     pub(super) fn share(self) -> Segment<S> {
         if !self.is_vacant() {
@@ -386,6 +402,7 @@ impl<'a, S> SegmentRef<'a, S> {
             from.clone_into(to);
         }
         target.set_len(self.len());
+        target.header_mut().stale = self.header().stale;
         target.set_deadline_ms(self.deadline_ms());
         copy
     }
@@ -448,6 +465,12 @@ impl<'a, S> SegmentMut<'a, S> {
         // No truncation: slots are 8 bytes, so 2^32 of them would be one segment of
         // 32 GB, which is refused before (`Segment::with_buckets`).
         self.header_mut().len = len as u32;
+    }
+
+    #[inline]
+    pub(super) fn count_stale(&mut self) {
+        let stale = &mut self.header_mut().stale;
+        *stale = stale.saturating_add(1);
     }
 
     #[inline]

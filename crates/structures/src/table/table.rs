@@ -1,6 +1,7 @@
 //! The table itself: finding, inserting, removing. Entries, scanning, deadlines and
 //! resizing extend it from their own files.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use super::Slot;
@@ -26,6 +27,29 @@ pub type SharedTable<S> = ExtendibleTable<S, Shared>;
 /// [`Slot::position`]. A `hash` argument's top 32 bits are that position, its low 8
 /// bits tell slots in the same bucket apart.
 ///
+/// ```
+/// use ochre_structures::hash::hash_bytes;
+/// use ochre_structures::table::{Slot, Table};
+///
+/// struct Word(Box<String>);
+///
+/// impl Slot for Word {
+///     fn position(&self) -> u32 {
+///         (hash_bytes(self.0.as_bytes()) >> 32) as u32
+///     }
+/// }
+///
+/// let mut words = Table::new();
+/// for word in ["red", "earth", "red"] {
+///     let equal = |slot: &Word| *slot.0 == word;
+///     words.find_or_insert_with(hash_bytes(word.as_bytes()), equal, || {
+///         Word(Box::new(word.to_owned()))
+///     });
+/// }
+/// assert_eq!(words.len(), 2);
+/// assert!(words.find(hash_bytes(b"earth"), |slot| *slot.0 == "earth").is_some());
+/// ```
+///
 /// Functions that take the caller's closures stay consistent when these panic, except
 /// that elements may be lost where a slot's own `drop` panics.
 pub struct ExtendibleTable<S, O> {
@@ -35,6 +59,30 @@ pub struct ExtendibleTable<S, O> {
     /// Where [`drain_segment`](Self::drain_segment) goes on: a hint, nothing more.
     pub(super) released: u32,
     slots: PhantomData<S>,
+}
+
+impl<S, O> fmt::Debug for ExtendibleTable<S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExtendibleTable")
+            .field("len", &self.len)
+            .field("segments", &self.directory.segments())
+            .field("memory_bytes", &self.directory.memory_bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Clone for SharedTable<S> {
+    /// A table with the same elements. Costs O(segments) pointer copies, and later
+    /// writers of either table one copy of each segment they touch.
+    fn clone(&self) -> Self {
+        Self {
+            directory: self.directory.clone(),
+            len: self.len,
+            deadlines: self.deadlines.clone(),
+            released: self.released,
+            slots: PhantomData,
+        }
+    }
 }
 
 impl<S: Slot, O: Ownership<S>> Default for ExtendibleTable<S, O> {
@@ -113,6 +161,11 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     #[inline]
     pub(super) fn place(&mut self, hash: u64, element: S) -> probe::Place {
         let position = position_of(hash);
+        debug_assert_eq!(
+            position,
+            element.position(),
+            "a slot inserted under another hash"
+        );
         while !self.directory.at(position).has_room() {
             self.make_room(position);
         }
@@ -150,6 +203,16 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
     pub fn prefetch_bucket(&self, hash: u64) {
         let position = position_of(hash);
         self.directory.at(position).prefetch_home(position);
+    }
+
+    /// As [`prefetch_bucket`](Self::prefetch_bucket), for an insertion or a removal:
+    /// these touch the segment's header too.
+    #[inline]
+    pub fn prefetch_change(&self, hash: u64) {
+        let position = position_of(hash);
+        let segment = self.directory.at(position);
+        segment.prefetch_header();
+        segment.prefetch_home(position);
     }
 
     /// Calls `visit` for each slot that [`find`](Self::find) would compare, so that what

@@ -81,6 +81,7 @@ fn compare_under(
     match rule {
         Rule::Exact | Rule::AsOrdered => leniency.equal(oracle, subject),
         Rule::Unordered => leniency.equal(&unordered(oracle), &unordered(subject)),
+        Rule::UnorderedThroughout => leniency.equal(&sorted(oracle), &sorted(subject)),
         Rule::UnorderedPairs => leniency.equal(&unordered_pairs(oracle), &unordered_pairs(subject)),
         Rule::Within { tolerance } => Leniency {
             tolerance,
@@ -274,6 +275,21 @@ pub fn unordered(reply: &Reply) -> Reply {
     match reply {
         Reply::Array(elements) => Reply::Array(sorted(elements)),
         Reply::Set(elements) => Reply::Set(sorted(elements)),
+        other => other.clone(),
+    }
+}
+
+/// The reply with its elements sorted at every level.
+fn sorted(reply: &Reply) -> Reply {
+    match reply {
+        Reply::Array(elements) => unordered(&Reply::Array(elements.iter().map(sorted).collect())),
+        Reply::Set(elements) => unordered(&Reply::Set(elements.iter().map(sorted).collect())),
+        Reply::Map(pairs) => {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| (name.clone(), sorted(value)));
+            unordered_pairs(&Reply::Map(pairs.collect()))
+        }
         other => other.clone(),
     }
 }

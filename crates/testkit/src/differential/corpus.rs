@@ -22,7 +22,17 @@ macro_rules! corpora {
     };
 }
 
-corpora!["basics", "blocking"];
+corpora![
+    "basics",
+    "strings",
+    "keys",
+    "collections",
+    "streams",
+    "blocking",
+    "pubsub",
+    "scripts",
+    "server"
+];
 
 /// The corpus with this name.
 pub fn corpus(name: &str) -> Option<&'static Corpus> {

@@ -1,5 +1,8 @@
 //! Two servers side by side, and what can be run on them.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::run::Run;
 use super::shrink::shrink;
 use super::side::{Endpoint, Side};
@@ -42,6 +45,8 @@ pub struct Summary {
     pub steps: usize,
     /// Replies of the reference that were errors: too many, and a generator is blunt.
     pub errors: usize,
+    /// Cases left out by [`Pair::only_known_commands`].
+    pub skipped: usize,
 }
 
 /// A reference and a subject.
@@ -51,6 +56,9 @@ pub struct Pair {
     reference: (u32, u32),
     settings_changed: bool,
     errors: usize,
+    known: Option<Arc<HashSet<String>>>,
+    /// Commands of the reference that are left out.
+    missing: HashSet<String>,
 }
 
 impl Pair {
@@ -83,7 +91,32 @@ impl Pair {
             reference,
             settings_changed: true,
             errors: 0,
+            known: None,
+            missing: HashSet::new(),
         })
+    }
+
+    /// From now on leaves out commands that the subject does not list in `COMMAND LIST`: for
+    /// a server that is being built. Cases that use one are counted as skipped.
+    ///
+    /// # Errors
+    /// [`DifferentialError::Wire`] when it does not answer.
+    pub fn only_known_commands(&mut self) -> Result<(), DifferentialError> {
+        let list = |side: &mut Side| -> Result<HashSet<String>, DifferentialError> {
+            let reply = side.admin()?.command(&["COMMAND", "LIST"])?;
+            let names = reply
+                .elements()
+                .unwrap_or_default()
+                .iter()
+                .filter_map(Reply::text);
+            Ok(names
+                .map(|name| String::from_utf8_lossy(name).to_ascii_lowercase())
+                .collect())
+        };
+        let (reference, subject) = (list(&mut self.oracle)?, list(&mut self.subject)?);
+        self.missing = reference.difference(&subject).cloned().collect();
+        self.known = Some(Arc::new(subject));
+        Ok(())
     }
 
     /// The reference's version.
@@ -183,6 +216,10 @@ impl Pair {
         let corpus = corpus(name).ok_or_else(|| DifferentialError::Unknown(name.to_string()))?;
         let mut summary = Summary::default();
         for case in corpus.cases(self.reference)? {
+            if case.steps.iter().any(|step| self.is_missing(step)) {
+                summary.skipped += 1;
+                continue;
+            }
             for protocol in [Protocol::Resp2, Protocol::Resp3] {
                 if case.protocol.is_none_or(|only| only == protocol) {
                     self.check(&format!("{name}/{}", case.name), protocol, &case.steps)?;
@@ -192,6 +229,15 @@ impl Pair {
             }
         }
         Ok(summary)
+    }
+
+    fn is_missing(&self, step: &Step) -> bool {
+        match &step.action {
+            Action::Do(args) | Action::Start(args) => self
+                .missing
+                .contains(&super::rules::name_of(args).to_ascii_lowercase()),
+            _ => false,
+        }
     }
 
     /// Runs about `steps` generated steps of a family, as sequences that each start from
@@ -212,6 +258,7 @@ impl Pair {
             let index = summary.sequences as u64;
             let mut generator =
                 Generator::new(Rng::derived(seed, index).next(), protocol, self.reference);
+            generator.known = self.known.clone();
             let sequence = generator.sequence(family, SEQUENCE_STEPS.min(steps - summary.steps));
             let origin = format!("family {} seed {seed} sequence {index}", family.name);
             self.check(&origin, protocol, &sequence)?;

@@ -12,6 +12,8 @@ pub enum Rule {
     Exact,
     /// As multisets of elements.
     Unordered,
+    /// As multisets at every level.
+    UnorderedThroughout,
     /// As multisets of pairs: a map, a flat array of pairs, or an array of pairs.
     UnorderedPairs,
     /// Exact when the command asks for an order, as multisets when it does not, by type
@@ -87,6 +89,21 @@ pub const RULES: &[RuleEntry] = &[
     rule("HVALS", Rule::Unordered, SET_ORDER),
     rule("HGETALL", Rule::UnorderedPairs, SET_ORDER),
     rule("KEYS", Rule::Unordered, "the keyspace has no order"),
+    rule(
+        "FUNCTION|LIST",
+        Rule::UnorderedThroughout,
+        "libraries, functions and flags have no order",
+    ),
+    rule(
+        "FUNCTION|DUMP",
+        Rule::Kind,
+        "the payload carries the RDB version",
+    ),
+    rule("FUNCTION|HELP", Rule::Kind, "help texts change"),
+    rule("SCRIPT|HELP", Rule::Kind, "help texts change"),
+    rule("PUBSUB|HELP", Rule::Kind, "help texts change"),
+    rule("ACL|HELP", Rule::Kind, "help texts change"),
+    rule("DEBUG|HELP", Rule::Kind, "help texts change"),
     rule("PUBSUB|CHANNELS", Rule::Unordered, SET_ORDER),
     rule("PUBSUB|SHARDCHANNELS", Rule::Unordered, SET_ORDER),
     rule(

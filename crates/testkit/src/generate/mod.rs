@@ -3,26 +3,31 @@
 //! ```text
 //! families/   what is generated: templates, and special bundles where templates do not do
 //! template    the language of the templates       kinds   what their words stand for
+//! choices     the lists they are drawn from
 //! mutate      deliberate mistakes                 guard   what no generated command may do
 //! ```
 //! A sequence mixes its family's commands with common ones that put values of every type
 //! under a few key names, so that types collide; several connections take part.
 
+mod choices;
 pub mod families;
 mod guard;
 mod kinds;
 mod mutate;
 mod template;
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use crate::differential::{Command, Step, exclusion};
+use crate::differential::{Action, Command, Step, exclusion};
 use crate::resp::Protocol;
 use crate::rng::Rng;
 use guard::{guarded, is_random_write};
 use mutate::mutated;
 use template::Template;
+
+/// How often a command is drawn again when what was drawn may not be sent.
+const ATTEMPTS: usize = 60;
 
 /// A family of commands.
 #[derive(Debug)]
@@ -55,6 +60,9 @@ pub struct Generator {
     pub protocol: Protocol,
     /// The version of the reference that will judge.
     pub reference: (u32, u32),
+    /// The only commands to generate, in lower case; all when there is no such list. For a
+    /// server that is not complete yet.
+    pub known: Option<Arc<HashSet<String>>>,
     /// How many keys the last `numkeys` announced.
     last_count: usize,
     /// The last milliseconds of a stream's id; they grow as a clock would.
@@ -70,6 +78,7 @@ impl Generator {
             rng: Rng::seeded(seed),
             protocol,
             reference,
+            known: None,
             last_count: 0,
             stream_clock: 1,
             mixed_case: false,
@@ -88,7 +97,14 @@ impl Generator {
             if let Some(bundles) = family.bundles
                 && self.rng.chance(bundles.percent)
             {
-                steps.extend((bundles.make)(self));
+                let mut bundle = (bundles.make)(self);
+                bundle.retain(|step| match &step.action {
+                    Action::Do(command) | Action::Start(command) => self.is_known(command),
+                    _ => true,
+                });
+                // An empty bundle counts as a step, or nothing known would mean no end.
+                let pause = bundle.is_empty().then(|| Step::sleep(0));
+                steps.extend(bundle.into_iter().chain(pause));
                 continue;
             }
             let source = if self.rng.chance(family.common_percent) {
@@ -105,7 +121,7 @@ impl Generator {
     /// One command of a family, guarded, possibly with a mistake in it.
     pub fn command(&mut self, family: &Family) -> Command {
         let templates = templates(family);
-        loop {
+        for _ in 0..ATTEMPTS {
             let total: usize = templates.iter().map(|template| template.weight).sum();
             let mut at = self.rng.below(total);
             let Some(template) = templates.iter().find(|template| {
@@ -121,11 +137,20 @@ impl Generator {
                 command = mutated(self, command);
             }
             if exclusion(&command, self.reference).is_none()
+                && self.is_known(&command)
                 && let Some(command) = guarded(command)
             {
                 return command;
             }
         }
+        vec![b"PING".to_vec()]
+    }
+
+    fn is_known(&self, command: &[Vec<u8>]) -> bool {
+        let name = String::from_utf8_lossy(command.first().map_or(&b""[..], Vec::as_slice));
+        self.known
+            .as_ref()
+            .is_none_or(|known| known.contains(&name.to_ascii_lowercase()))
     }
 
     /// One command that may be queued in a transaction or called by a script.

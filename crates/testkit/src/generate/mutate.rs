@@ -1,7 +1,8 @@
 //! Deliberate mistakes: what a wrong client would send.
 
 use super::Generator;
-use super::kinds::{FLAGS, NUMBERS, value};
+use super::choices::{FLAGS, NUMBERS};
+use super::kinds::value;
 use crate::differential::Command;
 
 /// The command with one thing wrong. Its name stays.

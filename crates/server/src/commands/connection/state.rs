@@ -4,6 +4,7 @@ use ochre_resp::{Protocol, Reply};
 
 use crate::commands::args::Args;
 use crate::commands::spec::*;
+use crate::commands::transactions;
 use crate::error::Error;
 use crate::execute::Call;
 
@@ -45,6 +46,8 @@ fn quit(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
 
 fn reset(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let authenticated = call.live.config.security.password.is_empty();
+    call.session.multi = None;
+    transactions::forget(call.server, call.session);
     call.session.reset(authenticated);
     out.set_protocol(Protocol::Resp2);
     out.status("RESET");

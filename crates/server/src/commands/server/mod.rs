@@ -2,7 +2,17 @@
 
 mod command;
 mod config;
+mod info;
+mod keyspace;
 
 use super::spec::Command;
 
-pub const COMMANDS: &[&Command] = &[&command::COMMAND, &config::CONFIG];
+pub const COMMANDS: &[&Command] = &[
+    &command::COMMAND,
+    &config::CONFIG,
+    &keyspace::DBSIZE,
+    &keyspace::FLUSHALL,
+    &keyspace::FLUSHDB,
+    &info::INFO,
+    &keyspace::SWAPDB,
+];

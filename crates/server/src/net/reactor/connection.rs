@@ -18,6 +18,7 @@ use std::os::fd::OwnedFd;
 
 use super::Token;
 use super::output::Output;
+use super::uring::{Held, Receive};
 
 /// Slots beyond this are a mistake, not a table.
 const SLOTS_MAX: u32 = 1 << 24;
@@ -31,6 +32,8 @@ pub(super) enum Life {
     Open,
     /// Closed by the worker, with output left to send.
     Flushing,
+    /// Shut down; the kernel still holds a request on it (io_uring).
+    Gone,
 }
 
 /// One socket. Idle, it holds no buffer.
@@ -58,11 +61,19 @@ pub(super) struct Connection {
     pub stuffed: bool,
     /// epoll: registered for writing too.
     pub watches_writing: bool,
+    /// io_uring: the receive request.
+    pub receive: Receive,
+    /// io_uring: a send request is under way.
+    pub sending: bool,
+    /// io_uring: what that request has yet to send.
+    pub in_flight_bytes: usize,
+    /// io_uring: what arrived during a pause.
+    pub held: Option<Box<Held>>,
 }
 
 impl Connection {
     pub fn queued_bytes(&self) -> usize {
-        self.output.as_ref().map_or(0, |output| output.bytes())
+        self.output.as_ref().map_or(0, |output| output.bytes()) + self.in_flight_bytes
     }
 
     /// Whether the handler may be told of input.
@@ -113,6 +124,10 @@ impl Connections {
             has_turn: false,
             stuffed: false,
             watches_writing: false,
+            receive: Receive::Idle,
+            sending: false,
+            in_flight_bytes: 0,
+            held: None,
         };
         let index = match self.free.pop() {
             Some(index) => {

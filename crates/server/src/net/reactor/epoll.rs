@@ -128,9 +128,10 @@ impl Epoll {
     }
 }
 
-fn backend(reactor: &mut Reactor) -> &mut Epoll {
+fn backend(reactor: &mut Reactor) -> Option<(&mut Epoll, &mut Core)> {
     match &mut reactor.backend {
-        Backend::Epoll(epoll) => epoll,
+        Backend::Epoll(epoll) => Some((epoll, &mut reactor.core)),
+        Backend::Uring(_) => None,
     }
 }
 
@@ -140,33 +141,35 @@ pub(super) fn tick<H: Handler>(
     handler: &mut H,
 ) -> io::Result<()> {
     flush(reactor, handler);
-    let busy = !reactor.core.dirty.is_empty() || !backend(reactor).turns.is_empty();
-    let timeout = if busy || !reactor.core.wake.may_sleep() {
+    let Some((epoll, core)) = backend(reactor) else {
+        return Ok(());
+    };
+    let busy = !core.dirty.is_empty() || !epoll.turns.is_empty();
+    let timeout = if busy || !core.wake.may_sleep() {
         Some(Duration::ZERO)
     } else {
-        reactor.core.sleep(timeout)
+        core.sleep(timeout)
     };
-    let epoll = backend(reactor);
     let mut events = epoll
         .events
         .take()
         .unwrap_or_else(|| Events::with_capacity(EVENTS_PER_TICK));
     let polled = epoll.poll.poll(&mut events, timeout);
-    let woken = reactor.core.wake.was_woken();
+    let woken = core.wake.was_woken();
     match polled {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
         Err(error) => return Err(error),
     }
-    let Backend::Epoll(epoll) = &mut reactor.backend;
     for event in events.iter().filter(|event| event.token() != WAKE) {
-        epoll.note(&mut reactor.core, event);
+        epoll.note(core, event);
     }
     epoll.events = Some(events);
+    let turns = std::mem::take(&mut epoll.turns);
     if woken {
         handler.woken(reactor);
     }
-    for index in std::mem::take(&mut backend(reactor).turns) {
+    for index in turns {
         read(reactor, index, handler);
     }
     flush(reactor, handler);
@@ -187,15 +190,20 @@ enum Read {
 
 /// One connection's turn.
 fn read<H: Handler>(reactor: &mut Reactor, index: u32, handler: &mut H) {
-    let Some(connection) = reactor.core.connections.at(index) else {
+    let Some((epoll, core)) = backend(reactor) else {
+        return;
+    };
+    let Some(connection) = core.connections.at(index) else {
         return;
     };
     connection.has_turn = false;
     let token = connection.token;
-    for _ in 0..backend(reactor).reads_per_turn {
-        let Backend::Epoll(epoll) = &mut reactor.backend;
+    for _ in 0..epoll.reads_per_turn {
+        let Some((epoll, core)) = backend(reactor) else {
+            return;
+        };
         // The handler may have closed the connection, and even put another in its place.
-        let Some(connection) = reactor.core.connections.at(index) else {
+        let Some(connection) = core.connections.at(index) else {
             return;
         };
         if connection.token != token || !connection.readable || !connection.wants_input() {
@@ -212,7 +220,9 @@ fn read<H: Handler>(reactor: &mut Reactor, index: u32, handler: &mut H) {
             Read::Shared(count) => {
                 let buffer = std::mem::take(&mut epoll.buffer);
                 handler.received(reactor, token, &buffer[..count]);
-                backend(reactor).buffer = buffer;
+                if let Some((epoll, _)) = backend(reactor) {
+                    epoll.buffer = buffer;
+                }
             }
             Read::Own(count) => handler.filled(reactor, token, count),
             Read::Again => {}
@@ -220,15 +230,17 @@ fn read<H: Handler>(reactor: &mut Reactor, index: u32, handler: &mut H) {
             Read::Over(why) => {
                 connection.ended = true;
                 if matches!(why, Ended::Error(_)) {
-                    fail(&mut reactor.core, index);
+                    reactor.core.fail(index);
                 }
                 handler.ended(reactor, token, why);
                 return;
             }
         }
     }
-    let Backend::Epoll(epoll) = &mut reactor.backend;
-    if let Some(connection) = reactor.core.connections.at(index) {
+    let Some((epoll, core)) = backend(reactor) else {
+        return;
+    };
+    if let Some(connection) = core.connections.at(index) {
         epoll.take_turn(connection, index);
     }
 }
@@ -295,16 +307,6 @@ fn judge(
     }
 }
 
-/// Output is of no use any more.
-fn fail(core: &mut Core, index: u32) {
-    if let Some(connection) = core.connections.at(index) {
-        connection.failed = true;
-        if let Some(output) = connection.output.take() {
-            core.recycler.take_output(output);
-        }
-    }
-}
-
 /// Sends what is queued. What handlers queue meanwhile waits for the next flush.
 fn flush<H: Handler>(reactor: &mut Reactor, handler: &mut H) {
     for index in std::mem::take(&mut reactor.core.dirty) {
@@ -314,8 +316,10 @@ fn flush<H: Handler>(reactor: &mut Reactor, handler: &mut H) {
 
 /// One write for one connection.
 fn write<H: Handler>(reactor: &mut Reactor, index: u32, handler: &mut H) {
-    let Backend::Epoll(epoll) = &mut reactor.backend;
-    let Some(connection) = reactor.core.connections.at(index) else {
+    let Some((epoll, core)) = backend(reactor) else {
+        return;
+    };
+    let Some(connection) = core.connections.at(index) else {
         return;
     };
     connection.dirty = false;
@@ -351,55 +355,40 @@ fn write<H: Handler>(reactor: &mut Reactor, index: u32, handler: &mut H) {
         Err(Errno::AGAIN) => 0,
         Err(Errno::INTR) => {
             connection.dirty = true;
-            reactor.core.dirty.push(index);
+            core.dirty.push(index);
             return;
         }
-        Err(errno) => return write_failed(reactor, index, errno.into(), handler),
+        Err(errno) => return reactor.sending_failed(index, errno.into(), handler),
     };
-    output.advance(sent, &mut reactor.core.recycler);
+    output.advance(sent, &mut core.recycler);
     if output.bytes() > 0 {
         if sent == offered {
             // More slices than one write takes.
             connection.dirty = true;
-            reactor.core.dirty.push(index);
+            core.dirty.push(index);
         } else {
             // Registering anew also tells of room that was made since the write.
             connection.stuffed = true;
             let both = Interest::READABLE | Interest::WRITABLE;
             connection.watches_writing = true;
             if let Err(error) = epoll.watch(connection, index, both) {
-                write_failed(reactor, index, error, handler);
+                reactor.sending_failed(index, error, handler);
             }
         }
         return;
     }
     if let Some(output) = connection.output.take() {
-        reactor.core.recycler.take_output(output);
+        core.recycler.take_output(output);
     }
     if connection.watches_writing {
         connection.watches_writing = false;
         if let Err(error) = epoll.watch(connection, index, Interest::READABLE) {
-            return write_failed(reactor, index, error, handler);
+            return reactor.sending_failed(index, error, handler);
         }
     }
     let token = connection.token;
     match connection.life {
-        Life::Flushing => reactor.finish(index),
+        Life::Flushing | Life::Gone => reactor.finish(index),
         Life::Open => handler.drained(reactor, token),
-    }
-}
-
-fn write_failed<H: Handler>(reactor: &mut Reactor, index: u32, error: io::Error, handler: &mut H) {
-    fail(&mut reactor.core, index);
-    let Some(connection) = reactor.core.connections.at(index) else {
-        return;
-    };
-    let token = connection.token;
-    match connection.life {
-        Life::Flushing => reactor.finish(index),
-        Life::Open => {
-            connection.ended = true;
-            handler.ended(reactor, token, Ended::Error(error));
-        }
     }
 }

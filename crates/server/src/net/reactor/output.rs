@@ -80,6 +80,13 @@ impl Output {
         }
     }
 
+    /// Appends all of another queue of which nothing was sent yet.
+    pub fn append(&mut self, later: &mut Output) {
+        debug_assert_eq!(later.sent, 0);
+        self.bytes += std::mem::take(&mut later.bytes);
+        self.chunks.append(&mut later.chunks);
+    }
+
     fn clear(&mut self, recycler: &mut Recycler) {
         for chunk in self.chunks.drain(..) {
             recycler.take_chunk(chunk);

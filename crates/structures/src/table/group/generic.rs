@@ -3,11 +3,11 @@
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const LOW_SEVENS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
-/// Bit `i` of the answer says whether byte `i` of `control` equals `byte`.
+/// Bit `i` of the answer says whether byte `i` (from the lowest) of `control` equals `byte`.
 #[inline]
 #[cfg_attr(all(target_arch = "x86_64", target_feature = "sse2"), allow(dead_code))]
-pub(super) fn equal_bytes(control: [u8; 8], byte: u8) -> u32 {
-    let difference = u64::from_le_bytes(control) ^ (LOW_BITS * u64::from(byte));
+pub(super) fn equal_bytes(control: u64, byte: u8) -> u32 {
+    let difference = control ^ (LOW_BITS * u64::from(byte));
     // Exact: a byte's top bit ends up set if and only if the byte is zero. The
     // shorter subtraction trick has false positives, and a slot taken for free
     // because of one would lose an element.

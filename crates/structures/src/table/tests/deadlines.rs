@@ -124,3 +124,25 @@ fn a_shared_table_expires_beside_its_frozen_self() {
     drop((table, frozen));
     assert_eq!(census.alive(), 0);
 }
+
+#[test]
+fn what_is_due_but_kept_is_shown_once_a_call() {
+    let mut table = Table::new();
+    for key in 0..1_000 {
+        table.insert(mix(key), Number(mix(key)));
+        table.note_deadline(mix(key), 5);
+    }
+    for now_ms in [5, 6, 9] {
+        let mut shown = 0;
+        let keep = |_: &mut Number| {
+            shown += 1;
+            Due::Keep(Some(5))
+        };
+        let visited = table.visit_due(now_ms, usize::MAX, keep, drop);
+        assert_eq!((visited, shown), (table.segment_count(), 1_000));
+        assert_eq!(table.earliest_deadline_ms(), now_ms + 1);
+    }
+    let visited = table.visit_due(u64::MAX, usize::MAX, |_| Due::Remove, drop);
+    assert!(visited > 0 && table.is_empty());
+    assert_eq!(table.earliest_deadline_ms(), u64::MAX);
+}

@@ -82,8 +82,12 @@ proptest! {
             prop_assert_eq!(&content(frozen), model);
         }
         drop(table);
-        for (frozen, model) in frozen {
+        for (mut frozen, model) in frozen {
             prop_assert_eq!(content(&frozen), model);
+            while frozen.release_segment() {
+                content(&frozen);
+            }
+            prop_assert!(frozen.is_empty());
         }
         prop_assert_eq!(census.alive(), 0);
     }
@@ -131,6 +135,29 @@ fn other_threads_read_while_the_owner_writes() {
     assert_eq!(census.alive(), table.len() as isize);
     drop(table);
     assert_eq!(census.alive(), 0);
+}
+
+#[test]
+fn a_clone_goes_its_own_way() {
+    let census = Census::default();
+    let hashing = Hashing::Spread;
+    for count in [0, 5, 4_000] {
+        let mut table = SharedTable::new();
+        (0..count).for_each(|key| set(&mut table, hashing, key, 1, &census));
+        table.note_deadline(hashing.hash(0), 77);
+        let mut clone = table.clone();
+        assert_eq!(clone.earliest_deadline_ms(), table.earliest_deadline_ms());
+        (0..count).for_each(|key| set(&mut clone, hashing, key * 2, 2, &census));
+        (0..count).for_each(|key| drop(table.remove(hashing.hash(key), |slot| slot.key == key)));
+        check(&table);
+        check(&clone);
+        assert!(table.is_empty());
+        let twos = clone.iter().filter(|slot| slot.value == 2).count() as u64;
+        assert_eq!((twos, clone.len() as u64), (count, count + count / 2));
+        drop(table);
+        drop(clone);
+        assert_eq!(census.alive(), 0);
+    }
 }
 
 #[test]

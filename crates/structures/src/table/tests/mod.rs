@@ -63,6 +63,30 @@ impl Slot for Arc<Item> {
     }
 }
 
+/// A slot that holds half of its position itself.
+struct Prefixed(Box<Item>);
+
+impl Slot for Prefixed {
+    const KNOWN_BITS: u32 = 16;
+
+    fn position(&self) -> u32 {
+        self.0.position()
+    }
+
+    fn known_position(&self) -> u32 {
+        self.0.position() & 0xffff_0000
+    }
+}
+
+impl ItemSlot for Prefixed {
+    fn of(item: Item) -> Self {
+        Self(Box::new(item))
+    }
+    fn item(&self) -> &Item {
+        &self.0
+    }
+}
+
 /// A plain number that is its own hash, for large tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Number(u64);

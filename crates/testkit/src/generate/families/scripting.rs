@@ -118,7 +118,7 @@ const PROGRAMS: &[&str] = &[
     "return redis.call('ping')",
     "return redis.call('multi')",
     "return redis.call('subscribe', 'x')",
-    "return redis.call('blpop', 'nolist', 0)",
+    "return redis.call('blpop', 'nolist', 0.01)",
     "return redis.call('select', 1)",
     "return redis.call('eval', 'return 1', 0)",
     "return redis.call('hgetall', 'nohash')",

@@ -135,7 +135,9 @@ fn rewrite_file(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> O
 }
 
 fn resetstat(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    call.local.stats.merge_into(&call.server.stats);
+    call.local
+        .stats
+        .merge_into(&call.server.stats, call.local.now_ms);
     call.server.stats.reset();
     call.server.store.freer.reset_freed();
     out.ok();

@@ -1,0 +1,92 @@
+//! EXEC: everything queued, at once.
+//!
+//! The stripes of all keys that the queued commands name, and of the watched keys, are
+//! locked before anything is looked at; so the check of WATCH is exact, and nobody sees
+//! a state between two of the commands.
+
+use ochre_resp::Reply;
+
+use super::multi::Transaction;
+use super::watch;
+use crate::commands::args::Args;
+use crate::commands::spec::*;
+use crate::error::Error;
+use crate::execute::Call;
+use crate::server::Server;
+use crate::unit::{Reach, StripeList, Unit, stripes_of};
+
+pub const EXEC: Command = Command {
+    summary: "Executes all commands in a transaction.",
+    since: "1.2.0",
+    complexity: "Depends on commands in the transaction",
+    flags: Flags::NOSCRIPT
+        .or(Flags::LOADING)
+        .or(Flags::STALE)
+        .or(Flags::SKIP_SLOWLOG)
+        .or(Flags::ALLOW_BUSY),
+    ..command("exec", Group::Transactions, 1, Run::Unit(exec))
+};
+
+fn exec<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    _args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    let Some(transaction) = call.session.multi.take() else {
+        return Err(Error::text("ERR EXEC without MULTI"));
+    };
+    call.session.update(|state| state.multi = -1);
+    if transaction.aborted {
+        watch::forget(call.server, call.session);
+        return Err(Error::text(
+            "EXECABORT Transaction discarded because of previous errors.",
+        ));
+    }
+    let (mut stripes, reach) = plan(call.server, &transaction);
+    if let Some(watching) = &call.session.watching {
+        stripes.extend(watching.stripes(call.server));
+    }
+    stripes.sort_unstable();
+    stripes.dedup();
+    if let Err(error) = unit.lock_transaction(call.server, &stripes, reach) {
+        watch::forget(call.server, call.session);
+        return Err(error);
+    }
+    if let Some(watching) = call.session.watching.take() {
+        call.session.update(|state| state.watched = 0);
+        let changed = watching.is_changed(call.server, &unit.held, unit.now_ms());
+        watching.remove(call.server, &mut unit.held);
+        if changed {
+            out.null_array();
+            return Ok(Flow::Done);
+        }
+    }
+    out.array(transaction.queue.len());
+    for queued in &transaction.queue {
+        let known = call.server.commands.get(queued.command);
+        let argv: Vec<&[u8]> = queued.argv.iter().map(Vec::as_slice).collect();
+        // The protocol may change on the way (HELLO).
+        out.set_protocol(call.session.protocol);
+        unit.run_nested(call, known, &argv, out);
+    }
+    Ok(Flow::Done)
+}
+
+/// The stripes that the queued commands name, and whether they may reach beyond.
+fn plan(server: &Server, transaction: &Transaction) -> (StripeList, Reach) {
+    let mut stripes = StripeList::new();
+    let mut reach = Reach::Keys;
+    for queued in &transaction.queue {
+        let known = server.commands.get(queued.command);
+        reach = reach.max(match known.command.run {
+            Run::Keyspace(_) => Reach::Everything,
+            Run::Unit(_) => Reach::Script,
+            _ if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) => Reach::Everything,
+            _ => Reach::Keys,
+        });
+        let argv: Vec<&[u8]> = queued.argv.iter().map(Vec::as_slice).collect();
+        stripes.extend(stripes_of(&server.store, known, &argv));
+    }
+    (stripes, reach)
+}
