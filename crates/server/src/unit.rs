@@ -9,7 +9,9 @@
 use ochre_resp::Reply;
 use ochre_store::locks::GaveUp;
 use ochre_store::view::Observed;
-use ochre_store::{Effects, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView};
+use ochre_store::{
+    Effects, EventClass, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView,
+};
 use smallvec::SmallVec;
 
 use crate::blocking;
@@ -20,6 +22,7 @@ use crate::error::Error;
 use crate::execute::{self, BigArguments, Call};
 use crate::gates;
 use crate::live::Live;
+use crate::pubsub::{self, Wakes};
 use crate::server::Server;
 
 /// What a unit consists of, and hence how it comes by its locks.
@@ -51,7 +54,10 @@ impl<'s> Unit<'s> {
         Self {
             held: call.server.store.stripes.none(),
             kind,
-            effects: Effects::default(),
+            effects: Effects {
+                wanted_events: call.live.wanted_events,
+                ..Effects::default()
+            },
             store: &call.server.store,
             now_ms: call.local.now_ms,
         }
@@ -163,6 +169,9 @@ impl<'s> Unit<'s> {
                 if scope.observed.expired.get() {
                     self.remove_expired(&scope, db, known, argv);
                 }
+                if scope.observed.misses.get() > 0 && self.wants(EventClass::Miss) {
+                    self.announce_misses(&scope, db, known, argv);
+                }
                 observe(call, &scope);
                 outcome
             }
@@ -190,9 +199,11 @@ impl<'s> Unit<'s> {
         argv: &[&[u8]],
         out: &mut Reply,
     ) {
+        let outer = std::mem::replace(&mut call.session.in_unit, true);
         let flow = execute::timed(call, known, argv, out, |call, out| {
             self.dispatch(call, known, argv, &[], out)
         });
+        call.session.in_unit = outer;
         if let Flow::Block(wait) = flow {
             // Nobody waits while others are locked out.
             match wait.on_timeout {
@@ -216,6 +227,23 @@ impl<'s> Unit<'s> {
         }
     }
 
+    /// Whether somebody listens to events of a class.
+    pub fn wants(&self, class: EventClass) -> bool {
+        self.effects.wanted_events & class as u32 != 0
+    }
+
+    /// Announces the keys of a read that are not there.
+    #[cold]
+    pub fn announce_misses(&mut self, scope: &Scope<'_>, db: u16, known: &Known, argv: &[&[u8]]) {
+        let keys = known.keys(argv).unwrap_or_default();
+        let mut view = WriteView::new(scope, &mut self.held, db, &mut self.effects);
+        for (at, _) in keys {
+            if view.read().peek(argv[at]).is_none() {
+                view.notify(argv[at], EventClass::Miss, "keymiss");
+            }
+        }
+    }
+
     /// Acts upon what the unit did, and releases its locks.
     #[inline]
     pub fn conclude(mut self, call: &mut Call<'s>) {
@@ -223,7 +251,13 @@ impl<'s> Unit<'s> {
         if !self.effects.ready.is_empty() {
             later = blocking::serve_ready(call, &mut self);
         }
+        let mut wakes = Wakes::default();
+        if !self.effects.events.is_empty() {
+            let wanted = self.effects.wanted_events;
+            pubsub::announce(call.server, &self.effects.events, wanted, &mut wakes);
+        }
         self.held = self.store.stripes.none();
+        wakes.wake(call.server);
         self.settle(call);
         if !later.is_empty() {
             blocking::serve_each(call, later);

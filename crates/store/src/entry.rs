@@ -517,6 +517,21 @@ impl Entry {
         self.update_flags(|flags| flags | RAW);
     }
 
+    /// The bytes of a short string to be edited in place, made `len` bytes long: cut, or
+    /// filled up with zeros. The string counts as changed in place. `None` for anything
+    /// but [`Kind::Str`].
+    ///
+    /// # Panics
+    /// If `len` is 4 GiB or more.
+    pub fn stretch_string(&mut self, len: usize) -> Option<&mut [u8]> {
+        if self.kind() != Kind::Str {
+            return None;
+        }
+        self.resize(len);
+        self.mark_raw();
+        Some(self.payload_mut())
+    }
+
     /// The payload as a buffer that can be edited in place; `None` for integers and
     /// objects.
     pub fn buffer(&mut self) -> Option<InlineBuffer<'_>> {
