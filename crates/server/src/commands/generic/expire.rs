@@ -9,7 +9,7 @@ use ochre_structures::number;
 
 use crate::commands::args::Args;
 use crate::commands::spec::*;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 
 const CONDITION: Arg = one_of(
     "condition",
@@ -128,7 +128,8 @@ impl Condition {
                 b"gt" => &mut condition.gt,
                 b"lt" => &mut condition.lt,
                 _ => {
-                    return Err(Error::Bytes([b"ERR Unsupported option ", *word].concat()));
+                    let quoted = quoted(word, usize::MAX);
+                    return Err(Error::Bytes([b"ERR Unsupported option ", quoted].concat()));
                 }
             };
             *flag = true;
