@@ -112,6 +112,8 @@ pub struct Group {
     by_name: BTreeMap<Name, ConsumerId>,
     /// A consumer's place stays its own until it is deleted.
     consumers: Vec<Option<Arc<Consumer>>>,
+    /// The places of deleted consumers.
+    free: Vec<ConsumerId>,
 }
 
 impl Group {
@@ -123,6 +125,7 @@ impl Group {
             pending: Chunks::default(),
             by_name: BTreeMap::new(),
             consumers: Vec::new(),
+            free: Vec::new(),
         }
     }
 
@@ -211,21 +214,16 @@ impl Group {
             active_time_ms,
             pending: Chunks::default(),
         });
-        // Only after deletions are there places to fill.
-        let free = (self.by_name.len() < self.consumers.len())
-            .then(|| self.consumers.iter().position(Option::is_none))
-            .flatten();
-        let place = match free {
-            Some(place) => {
-                self.consumers[place] = Some(consumer);
-                place
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.consumers[id.0 as usize] = Some(consumer);
+                id
             }
             None => {
                 self.consumers.push(Some(consumer));
-                self.consumers.len() - 1
+                ConsumerId(u32::try_from(self.consumers.len() - 1).unwrap_or(u32::MAX))
             }
         };
-        let id = ConsumerId(u32::try_from(place).unwrap_or(u32::MAX));
         self.by_name.insert(name, id);
         id
     }
@@ -235,6 +233,7 @@ impl Group {
     pub fn delete_consumer(&mut self, name: &[u8]) -> Option<usize> {
         let id = self.by_name.remove(name)?;
         let consumer = self.consumers.get_mut(id.0 as usize)?.take()?;
+        self.free.push(id);
         for pending in consumer.pending_ids() {
             self.pending.remove(pending);
         }
@@ -354,29 +353,34 @@ impl Group {
             + consumers
     }
 
-    /// Drops up to `pairs` pending entries, about, and returns how many of the number
+    /// Drops up to about `pairs` pending entries, and returns how many of the number
     /// are left over; consumers go when all theirs have gone.
     pub(super) fn drop_some(&mut self, mut pairs: usize) -> usize {
-        while pairs > 0 {
-            let dropped = self.pending.drop_chunk().or_else(|| {
-                let consumer = self.consumers.last_mut()?;
-                let dropped = consumer
-                    .as_mut()
-                    .and_then(|consumer| Arc::get_mut(consumer)?.pending.drop_chunk());
-                if dropped.is_none() {
-                    self.consumers.pop();
-                }
-                Some(dropped.unwrap_or(1))
-            });
-            match dropped {
-                Some(dropped) => pairs = pairs.saturating_sub(dropped),
-                None => {
-                    self.by_name.clear();
-                    break;
-                }
-            }
+        // Places are given up from the end now, and not to be filled again.
+        self.free.clear();
+        while pairs > 0 && !self.is_hollow() {
+            let dropped = self
+                .pending
+                .drop_chunk()
+                .or_else(|| self.drop_from_last_consumer());
+            pairs = pairs.saturating_sub(dropped.unwrap_or(1));
         }
         pairs
+    }
+
+    /// Drops pending IDs of the last consumer, or itself if it has none left or if it
+    /// is shared.
+    fn drop_from_last_consumer(&mut self) -> Option<usize> {
+        let last = self.consumers.last_mut()?;
+        let dropped = last
+            .as_mut()
+            .and_then(|consumer| Arc::get_mut(consumer)?.pending.drop_chunk());
+        if dropped.is_none()
+            && let Some(consumer) = self.consumers.pop().flatten()
+        {
+            self.by_name.remove(&consumer.name);
+        }
+        dropped
     }
 
     /// Whether there is nothing left to drop in slices.

@@ -178,7 +178,7 @@ pub(super) struct Reader<'a> {
     first: Position,
 }
 
-/// An entry of a node, deleted or not.
+/// An entry of a node, deleted or not: where it is, without its fields.
 #[derive(Clone, Debug)]
 pub(super) struct Found<'a> {
     /// Where the entry starts.
@@ -186,7 +186,10 @@ pub(super) struct Found<'a> {
     /// Where the next one starts, or the listpack ends.
     pub(super) after: Position,
     pub(super) flags: i64,
-    pub(super) entry: Entry<'a>,
+    pub(super) id: StreamId,
+    /// The names and values, or the values alone, come next.
+    fields: Entries<'a>,
+    field_count: usize,
 }
 
 impl Found<'_> {
@@ -238,31 +241,37 @@ impl<'a> Reader<'a> {
             ms: self.master.ms.wrapping_add(ms as u64),
             seq: self.master.seq.wrapping_add(seq as u64),
         };
-        let (fields, skipped) = if flags & SAME_FIELDS != 0 {
-            let fields = Fields {
-                names: Some(self.names.clone()),
-                values: elements.clone(),
-                left: self.name_count,
-            };
-            (fields, self.name_count)
+        let (field_count, skipped) = if flags & SAME_FIELDS != 0 {
+            (self.name_count, self.name_count)
         } else {
-            let own_count = elements.next()?.element.as_integer()?;
-            let left = usize::try_from(own_count).ok()?;
-            let fields = Fields {
-                names: None,
-                values: elements.clone(),
-                left,
-            };
-            (fields, left.checked_mul(2)?)
+            let count = elements.next()?.element.as_integer()?;
+            let count = usize::try_from(count).ok()?;
+            (count, count.checked_mul(2)?)
         };
+        let fields = elements.clone();
         // Names and values, and the size.
         elements.nth(skipped)?;
         Some(Found {
             at,
             after: elements.front(),
             flags,
-            entry: Entry { id, fields },
+            id,
+            fields,
+            field_count,
         })
+    }
+
+    /// The entry found, with its fields.
+    pub(super) fn entry(&self, found: Found<'a>) -> Entry<'a> {
+        let names = (found.flags & SAME_FIELDS != 0).then(|| self.names.clone());
+        Entry {
+            id: found.id,
+            fields: Fields {
+                names,
+                values: found.fields,
+                left: found.field_count,
+            },
+        }
     }
 
     /// The entry that ends here.

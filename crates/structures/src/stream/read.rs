@@ -92,16 +92,16 @@ impl<'a> Iterator for Range<'a> {
             if let Some((reader, at)) = &mut self.current {
                 while let Some(found) = reader.at(*at) {
                     *at = found.after;
-                    if !found.is_live() || found.entry.id < self.from {
+                    if !found.is_live() || found.id < self.from {
                         continue;
                     }
-                    if found.entry.id > self.to {
+                    if found.id > self.to {
                         // Nothing after it is inside either.
                         self.current = None;
                         self.nodes = self.nodes.none_left();
                         return None;
                     }
-                    return Some(found.entry);
+                    return Some(reader.entry(found));
                 }
             }
             let (master, node) = self.nodes.next()?;
@@ -132,16 +132,16 @@ impl<'a> Iterator for RangeBack<'a> {
             if let Some((reader, end)) = &mut self.current {
                 while let Some(found) = reader.before(*end) {
                     *end = found.at;
-                    if !found.is_live() || found.entry.id > self.to {
+                    if !found.is_live() || found.id > self.to {
                         continue;
                     }
-                    if found.entry.id < self.from {
+                    if found.id < self.from {
                         // Nothing before it is inside either.
                         self.current = None;
                         self.nodes = self.nodes.none_left();
                         return None;
                     }
-                    return Some(found.entry);
+                    return Some(reader.entry(found));
                 }
             }
             let (master, node) = self.nodes.next_back()?;

@@ -50,8 +50,8 @@ impl Log {
             let reader = node.read(master)?;
             let found = reader
                 .entries()
-                .find(|found| found.is_live() && found.entry.id >= id)?;
-            (found.entry.id == id).then_some((found.at, found.flags))
+                .find(|found| found.is_live() && found.id >= id)?;
+            (found.id == id).then_some((found.at, found.flags))
         }) else {
             return false;
         };
@@ -102,7 +102,7 @@ impl Log {
                 Keep::MinId(min) => node
                     .read(master)
                     .and_then(|reader| reader.before(reader.end()))
-                    .is_some_and(|last| last.entry.id < min),
+                    .is_some_and(|last| last.id < min),
             };
             if whole {
                 self.nodes.remove(master);
@@ -111,7 +111,12 @@ impl Log {
                 continue;
             }
             if trim.precision == Precision::Exact {
-                removed += self.trim_first_node(trim.keep);
+                let (from_node, first_left) = self.trim_first_node(trim.keep);
+                removed += from_node;
+                if let Some(first) = first_left {
+                    self.first_id = first;
+                    return removed;
+                }
             }
             break;
         }
@@ -122,30 +127,34 @@ impl Log {
     }
 
     /// Marks entries at the front of the first node as deleted, which does not have
-    /// to go as a whole.
-    fn trim_first_node(&mut self, keep: Keep) -> u64 {
+    /// to go as a whole. Returns how many, and the first live entry after them, if the
+    /// node has one.
+    fn trim_first_node(&mut self, keep: Keep) -> (u64, Option<StreamId>) {
         let length = self.length;
+        let mut doomed = smallvec::SmallVec::<[_; 8]>::new();
+        let mut first_left = None;
         let Some((master, node)) = self.nodes.first() else {
-            return 0;
+            return (0, None);
         };
         let Some(reader) = node.read(master) else {
-            return 0;
+            return (0, None);
         };
-        let mut doomed = smallvec::SmallVec::<[_; 8]>::new();
         for found in reader.entries() {
+            if !found.is_live() {
+                continue;
+            }
             let stop = match keep {
                 Keep::MaxLen(max) => length.saturating_sub(doomed.len() as u64) <= max,
-                Keep::MinId(min) => found.entry.id >= min,
+                Keep::MinId(min) => found.id >= min,
             };
             if stop {
+                first_left = Some(found.id);
                 break;
             }
-            if found.is_live() {
-                doomed.push((found.at, found.flags));
-            }
+            doomed.push((found.at, found.flags));
         }
         if doomed.is_empty() {
-            return 0;
+            return (0, first_left);
         }
         let (live, deleted) = node.counts();
         let count = doomed.len() as i64;
@@ -157,7 +166,7 @@ impl Log {
             node.set_counts(live.saturating_sub(count), deleted.saturating_add(count));
         }
         self.length = length.saturating_sub(doomed.len() as u64);
-        doomed.len() as u64
+        (doomed.len() as u64, first_left)
     }
 
     pub(super) fn refresh_first_id(&mut self) {
