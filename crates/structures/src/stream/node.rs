@@ -141,9 +141,8 @@ impl Node {
     }
 
     /// Marks the entry at this position as deleted; `flags` are those it has. The
-    /// counts are left to [`Node::set_counts`].
+    /// counts are left to [`Node::set_counts`]. Positions up to this one stay valid.
     pub(super) fn mark_deleted(&mut self, at: Position, flags: i64) {
-        // All flags take one byte, so no entry moves.
         listpack::replace(&mut self.bytes, at, flags | DELETED);
     }
 
@@ -284,6 +283,21 @@ impl<'a> Reader<'a> {
         let size = usize::try_from(size).ok()?.checked_sub(1)?;
         let found = self.at(elements.nth_back(size)?.position)?;
         (found.at >= self.first && found.after == end).then_some(found)
+    }
+
+    /// Where an entry starts before which all live ones are below `from`, looking back
+    /// from the end over a few entries; `None` if that does not tell.
+    pub(super) fn start_near_end(&self, from: StreamId) -> Option<Position> {
+        const LOOK_BACK: usize = 8;
+        let mut end = self.end();
+        for _ in 0..LOOK_BACK {
+            let found = self.before(end)?;
+            if found.is_live() && found.id < from {
+                return Some(end);
+            }
+            end = found.at;
+        }
+        None
     }
 
     /// All entries, deleted ones too, in order.

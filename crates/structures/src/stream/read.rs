@@ -105,8 +105,13 @@ impl<'a> Iterator for Range<'a> {
                 }
             }
             let (master, node) = self.nodes.next()?;
+            // Who follows a stream asks for its last entries, over and over.
+            let is_followed = self.to == StreamId::MAX
+                && self.from > master
+                && self.nodes.clone().next().is_none();
             self.current = node.read(master).map(|reader| {
-                let start = reader.start();
+                let near_end = is_followed.then(|| reader.start_near_end(self.from));
+                let start = near_end.flatten().unwrap_or(reader.start());
                 (reader, start)
             });
         }

@@ -160,7 +160,9 @@ impl Log {
         let count = doomed.len() as i64;
         if let Some((_, node)) = self.nodes.first_mut() {
             let node: &mut Node = Arc::make_mut(node);
-            for &(at, flags) in &doomed {
+            // From the back, as flags from outside may take more bytes than they need:
+            // then what follows them moves.
+            for &(at, flags) in doomed.iter().rev() {
                 node.mark_deleted(at, flags);
             }
             node.set_counts(live.saturating_sub(count), deleted.saturating_add(count));

@@ -17,17 +17,29 @@ fn pack(elements: &[i64]) -> Vec<u8> {
     bytes
 }
 
-/// A node of three entries, the second with fields of its own and deleted.
-const NODE: [i64; 27] = [
-    2, 1, 1, 77, 0, // master
-    2, 0, 0, 8, 4, // same fields
-    1, 0, 1, 2, 70, 71, 72, 73, 8, // deleted
-    0, 1, -3, 1, 80, 81, 6, // other fields, lower sequence
-    0,
-];
+/// The same, but each integer takes nine bytes, as a foreign writer may have it.
+fn wide_pack(elements: &[i64]) -> Vec<u8> {
+    let mut bytes = listpack::EMPTY[..listpack::HEADER_BYTES].to_vec();
+    for element in elements {
+        bytes.push(0xF4);
+        bytes.extend_from_slice(&element.to_le_bytes());
+        bytes.push(9);
+    }
+    bytes.push(listpack::END);
+    let (size, count) = (bytes.len() as u32, elements.len() as u16);
+    bytes[..4].copy_from_slice(&size.to_le_bytes());
+    bytes[4..6].copy_from_slice(&count.to_le_bytes());
+    bytes
+}
 
+/// A node of three entries, the second with fields of its own and deleted.
 fn node() -> Vec<i64> {
-    NODE[..26].to_vec()
+    vec![
+        2, 1, 1, 77, 0, // master
+        2, 0, 0, 8, 4, // same fields
+        1, 0, 1, 2, 70, 71, 72, 73, 8, // deleted
+        0, 1, -3, 1, 80, 81, 6, // other fields, lower sequence
+    ]
 }
 
 #[test]
@@ -199,16 +211,14 @@ fn exercise(bytes: Vec<u8>, master: StreamId) {
     if builder.push_node(master, bytes).is_err() {
         return;
     }
-    let length: u64 = (builder.push_node(StreamId::MAX, Vec::new()).is_err()).into();
-    assert_eq!(length, 1);
-    let stated =
-        (0..200).find(|&length| builder.set_figures(figures(length, StreamId::MAX)).is_ok());
-    let Some(length) = stated else {
-        return;
+    assert!(builder.push_node(StreamId::MAX, Vec::new()).is_err());
+    let fits = |length: &u64| {
+        let figures = figures(*length, StreamId::MAX);
+        builder.set_figures(figures).is_ok()
     };
+    let length = (0..200).find(fits).expect("one of these lengths");
     let mut stream = builder.finish().expect("no groups");
-    let ids: Vec<StreamId> = stream
-        .iter()
+    let ids: Vec<StreamId> = (stream.iter())
         .map(|entry| {
             assert_eq!(entry.fields.len(), entry.fields.clone().count());
             entry.id
@@ -216,14 +226,61 @@ fn exercise(bytes: Vec<u8>, master: StreamId) {
         .collect();
     assert_eq!(ids.len() as u64, length);
     assert!(ids.is_sorted());
-    assert_eq!(
-        stream.range_back(StreamId::MIN, StreamId::MAX).count(),
-        ids.len()
-    );
+    let back = stream.range_back(StreamId::MIN, StreamId::MAX);
+    assert!(back.map(|entry| entry.id).eq(ids.iter().rev().copied()));
+
+    let mut trimmed = stream.duplicate();
+    for max in (0..length).rev() {
+        let (keep, precision) = (Keep::MaxLen(max), Precision::Exact);
+        let limit = 0;
+        let trim = Trim {
+            keep,
+            precision,
+            limit,
+        };
+        assert_eq!(trimmed.trim(&trim), 1);
+        let left = &ids[ids.len() - max as usize..];
+        assert!(
+            trimmed
+                .iter()
+                .map(|entry| entry.id)
+                .eq(left.iter().copied())
+        );
+        for (master, bytes) in trimmed.nodes() {
+            validate_node(bytes, master).expect("a valid node");
+        }
+    }
     for id in ids {
         assert!(stream.delete(id));
+        for (master, bytes) in stream.nodes() {
+            validate_node(bytes, master).expect("a valid node");
+        }
     }
     assert!(stream.is_empty());
+}
+
+#[test]
+fn integers_wider_than_needed_are_edited() {
+    let elements = [3, 0, 1, 7, 0, 2, 0, 0, 8, 4, 2, 0, 1, 8, 4, 2, 0, 2, 8, 4];
+    let bytes = wide_pack(&elements);
+    validate_node(&bytes, MASTER).expect("a valid node");
+    exercise(bytes.clone(), MASTER);
+    let mut builder = Builder::new();
+    builder.push_node(MASTER, bytes).expect("a valid node");
+    builder
+        .set_figures(figures(3, StreamId::MAX))
+        .expect("fitting figures");
+    let mut stream = builder.finish().expect("no groups");
+    let trim = Trim {
+        keep: Keep::MaxLen(1),
+        precision: Precision::Exact,
+        limit: 0,
+    };
+    assert_eq!(stream.trim(&trim), 2);
+    assert_eq!(stream.first_id(), StreamId::new(5, 7));
+    let (master, bytes) = stream.nodes().next().expect("a node");
+    let summary = validate_node(bytes, master).expect("a valid node");
+    assert_eq!((summary.live, summary.deleted), (1, 2));
 }
 
 proptest! {
@@ -249,6 +306,7 @@ proptest! {
     ) {
         let mut elements = node();
         elements[at] = value;
+        exercise(wide_pack(&elements), MASTER);
         let mut bytes = pack(&elements);
         exercise(bytes.clone(), MASTER);
         if let Some(byte) = bytes.get_mut(byte) {
