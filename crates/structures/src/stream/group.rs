@@ -108,8 +108,9 @@ pub struct Group {
     pub(super) last_id: StreamId,
     pub(super) entries_read: Option<u64>,
     pub(super) pending: Chunks<Nack>,
-    /// The consumers by name: their places in `consumers`.
-    by_name: BTreeMap<Name, ConsumerId>,
+    /// The consumers by name: their places in `consumers`. Shared on its own, as it
+    /// seldom changes.
+    by_name: Arc<BTreeMap<Name, ConsumerId>>,
     /// A consumer's place stays its own until it is deleted.
     consumers: Vec<Option<Arc<Consumer>>>,
     /// The places of deleted consumers.
@@ -123,7 +124,7 @@ impl Group {
             last_id,
             entries_read,
             pending: Chunks::default(),
-            by_name: BTreeMap::new(),
+            by_name: Arc::new(BTreeMap::new()),
             consumers: Vec::new(),
             free: Vec::new(),
         }
@@ -224,14 +225,15 @@ impl Group {
                 ConsumerId(u32::try_from(self.consumers.len() - 1).unwrap_or(u32::MAX))
             }
         };
-        self.by_name.insert(name, id);
+        Arc::make_mut(&mut self.by_name).insert(name, id);
         id
     }
 
     /// Deletes a consumer and whatever is pending for it, and returns how many
     /// entries that were; `None` if there is no such consumer. O(its pending entries).
     pub fn delete_consumer(&mut self, name: &[u8]) -> Option<usize> {
-        let id = self.by_name.remove(name)?;
+        let id = self.consumer_id(name)?;
+        Arc::make_mut(&mut self.by_name).remove(name);
         let consumer = self.consumers.get_mut(id.0 as usize)?.take()?;
         self.free.push(id);
         for pending in consumer.pending_ids() {
@@ -378,7 +380,11 @@ impl Group {
         if dropped.is_none()
             && let Some(consumer) = self.consumers.pop().flatten()
         {
-            self.by_name.remove(&consumer.name);
+            match Arc::get_mut(&mut self.by_name) {
+                Some(by_name) => drop(by_name.remove(&consumer.name)),
+                // A frozen copy has it too, so that nothing is freed here.
+                None => self.by_name = Arc::new(BTreeMap::new()),
+            }
         }
         dropped
     }
