@@ -27,7 +27,9 @@ mod reclaim;
 pub mod server;
 pub mod session;
 pub mod slowlog;
+pub mod startup;
 pub mod stats;
+pub mod tracking;
 pub mod unit;
 
 pub use config::Config;
