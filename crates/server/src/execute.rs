@@ -11,7 +11,7 @@ use crate::commands::args::Args;
 use crate::commands::spec::{Flags, Flow, Outcome, Run, Wait};
 use crate::commands::table::Known;
 use crate::commands::transactions;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::gates;
 use crate::live::Live;
 use crate::pubsub::Wakes;
@@ -115,7 +115,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
     // Redis quotes at most 128 bytes of the name and of the arguments together.
     const QUOTED_MAX: usize = 128;
     let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(&argv[0][..argv[0].len().min(QUOTED_MAX)]);
+    text.extend_from_slice(quoted(argv[0], QUOTED_MAX));
     text.extend_from_slice(b"', with args beginning with: ");
     let start = text.len();
     for argument in &argv[1..] {
@@ -124,7 +124,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
             break;
         }
         text.push(b'\'');
-        text.extend_from_slice(&argument[..argument.len().min(QUOTED_MAX - used)]);
+        text.extend_from_slice(quoted(argument, QUOTED_MAX - used));
         text.extend_from_slice(b"' ");
     }
     Error::UnknownCommand(text)
@@ -133,7 +133,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
 #[cold]
 fn unknown_subcommand(of: &Known, name: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
-    text.extend_from_slice(&name[..name.len().min(128)]);
+    text.extend_from_slice(quoted(name, 128));
     text.extend_from_slice(b"'. Try ");
     text.extend_from_slice(of.command.name.to_ascii_uppercase().as_bytes());
     text.extend_from_slice(b" HELP.");
@@ -277,6 +277,20 @@ pub fn timed<'c>(
     flow
 }
 
+/// Remembers what a client that caches has read, and keeps the memory of that bounded.
+#[cold]
+fn remember(call: &mut Call<'_>, held: &mut Held<'_>, known: &Known, argv: &[&[u8]]) {
+    tracking::remember(call, held, known, argv);
+    let limit = call.live.config.clients.tracking_table_max_keys;
+    if call.server.trackers.keys() as u64 > limit {
+        let mut wakes = Wakes::default();
+        for stripe in unit::stripes_of(&call.server.store, known, argv) {
+            tracking::shrink(call.server, held, stripe, limit, &mut wakes);
+        }
+        wakes.wake(call.server);
+    }
+}
+
 /// Tells the latency monitor of a command that took long.
 #[inline]
 fn note_latency(call: &Call<'_>, known: &Known, elapsed_ns: u64) {
@@ -290,20 +304,6 @@ fn note_latency(call: &Call<'_>, known: &Known, elapsed_ns: u64) {
         };
         let at_s = call.local.now_ms / 1000;
         call.server.latency.add(event, at_s, elapsed_ns / NS_PER_MS);
-    }
-}
-
-/// Remembers what a client that caches has read, and keeps the memory of that bounded.
-#[cold]
-fn remember(call: &mut Call<'_>, held: &mut Held<'_>, known: &Known, argv: &[&[u8]]) {
-    tracking::remember(call, held, known, argv);
-    let limit = call.live.config.clients.tracking_table_max_keys;
-    if call.server.trackers.keys() as u64 > limit {
-        let mut wakes = Wakes::default();
-        for stripe in unit::stripes_of(&call.server.store, known, argv) {
-            tracking::shrink(call.server, held, stripe, limit, &mut wakes);
-        }
-        wakes.wake(call.server);
     }
 }
 
