@@ -28,6 +28,7 @@ pub mod script;
 pub mod server;
 pub mod session;
 pub mod slowlog;
+pub mod startup;
 pub mod stats;
 pub mod tracking;
 pub mod unit;
