@@ -5,7 +5,6 @@ use ochre_resp::{Protocol, Reply};
 use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::commands::transactions;
-use crate::error::Error;
 use crate::execute::Call;
 
 pub const QUIT: Command = Command {
