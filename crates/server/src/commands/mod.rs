@@ -22,6 +22,8 @@ pub mod stream;
 pub mod string;
 pub mod table;
 pub mod transactions;
+#[cfg(test)]
+mod trial;
 
 use spec::Command;
 
