@@ -13,6 +13,7 @@ pub mod locks;
 pub mod object;
 pub mod settings;
 mod stripe;
+pub mod value;
 pub mod view;
 pub mod waiting;
 pub mod walk;
@@ -21,13 +22,14 @@ pub mod watch;
 mod keyspace;
 mod sync;
 
-pub use effects::{Effects, EventClass};
+pub use effects::{Effects, EventClass, recorded};
 pub use entry::{Entry, Kind, Payload, Value};
 pub use keyspace::{DATABASES_MAX, Store};
 pub use locks::GaveUp;
 pub use object::{Object, Type};
 pub use settings::Settings;
 pub use stripe::{Capture, Database, Stripe};
+pub use value::WrongType;
 pub use view::{Expiry, KeyspaceView, ReadView, Removal, Scope, WriteView};
 
 /// The stripes a command holds.
