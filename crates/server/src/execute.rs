@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use ochre_resp::Reply;
-use ochre_store::ReadView;
+use ochre_store::{EventClass, ReadView};
 
 use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
 use crate::commands::spec::{Flags, Flow, Outcome, Run, Wait};
 use crate::commands::table::Known;
 use crate::commands::transactions;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::gates;
 use crate::live::Live;
 use crate::server::Server;
@@ -61,6 +61,8 @@ impl Local {
 pub enum Executed {
     /// The reply is written.
     Done,
+    /// Clients are paused: the request is to be executed again when the pause ends.
+    Paused,
     /// The client waits; its reply comes by mail.
     Blocked(Arc<Blocked>),
 }
@@ -111,7 +113,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
     // Redis quotes at most 128 bytes of the name and of the arguments together.
     const QUOTED_MAX: usize = 128;
     let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(&argv[0][..argv[0].len().min(QUOTED_MAX)]);
+    text.extend_from_slice(quoted(argv[0], QUOTED_MAX));
     text.extend_from_slice(b"', with args beginning with: ");
     let start = text.len();
     for argument in &argv[1..] {
@@ -120,7 +122,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
             break;
         }
         text.push(b'\'');
-        text.extend_from_slice(&argument[..argument.len().min(QUOTED_MAX - used)]);
+        text.extend_from_slice(quoted(argument, QUOTED_MAX - used));
         text.extend_from_slice(b"' ");
     }
     Error::UnknownCommand(text)
@@ -129,7 +131,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
 #[cold]
 fn unknown_subcommand(of: &Known, name: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
-    text.extend_from_slice(&name[..name.len().min(128)]);
+    text.extend_from_slice(quoted(name, 128));
     text.extend_from_slice(b"'. Try ");
     text.extend_from_slice(of.command.name.to_ascii_uppercase().as_bytes());
     text.extend_from_slice(b" HELP.");
@@ -168,13 +170,31 @@ pub fn execute_found(
             return Executed::Done;
         }
     };
+    if call.server.pause.is_set() && holds_back(call, known) {
+        return Executed::Paused;
+    }
     call.session.used(known.id, call.local.now_ms);
+    if !server.monitors.is_empty() {
+        server.monitors.show(call, known, argv);
+    }
     if call.session.multi.is_some() && !transactions::runs_within_multi(known) {
         transactions::queue(call.session, known, argv);
         out.raw(b"+QUEUED\r\n");
         return Executed::Done;
     }
     run(call, known, argv, big, out)
+}
+
+/// Whether the command has to wait for the end of a pause. EXEC writes if what was
+/// queued does.
+#[cold]
+fn holds_back(call: &Call<'_>, known: &Known) -> bool {
+    let queued = match &call.session.multi {
+        Some(transaction) if known.command.name == "exec" => transaction.flags(),
+        _ => Flags::NONE,
+    };
+    let pause = &call.server.pause;
+    pause.holds_back(known.flags.or(queued), call.local.now_ms)
 }
 
 /// Writes the error of a command that was not run.
@@ -273,10 +293,15 @@ fn dispatch<'c>(
             let mut args = Args::new(argv, known.name_words(), big);
             let outcome = handler(&ReadView::new(&scope, &held, db), &mut args, out);
             unit::observe(call, &scope);
-            if scope.observed.expired.get() {
+            let wants_misses = call.live.wanted_events & EventClass::Miss as u32 != 0;
+            let missed = wants_misses && scope.observed.misses.get() > 0;
+            if scope.observed.expired.get() || missed {
                 let mut unit = Unit::new(call, Kind::Single);
                 unit.held = held;
                 unit.remove_expired(&scope, db, known, argv);
+                if missed {
+                    unit.announce_misses(&scope, db, known, argv);
+                }
                 unit.conclude(call);
             }
             outcome

@@ -20,10 +20,12 @@ pub mod walk;
 pub mod watch;
 
 mod keyspace;
+#[cfg(test)]
+mod locks_tests;
 mod sync;
 
 pub use effects::{Effects, EventClass, recorded};
-pub use entry::{Entry, Kind, Payload, Value};
+pub use entry::{Entry, Kind, Payload, Value, encoding_name};
 pub use keyspace::{DATABASES_MAX, Store};
 pub use locks::GaveUp;
 pub use object::{Object, Type};

@@ -70,6 +70,16 @@ impl Object {
         }
     }
 
+    /// The encoding as OBJECT ENCODING of Redis 7.2 names it.
+    pub fn encoding_name(&self) -> &'static str {
+        match self {
+            Self::String(_) => "raw",
+            Self::List(_) => "quicklist",
+            Self::SortedSet(_) => "skiplist",
+            Self::Hash(_) | Self::Set(_) => "hashtable",
+        }
+    }
+
     /// How many allocations dropping the value frees, roughly: what decides whether
     /// that is left to the freeing thread.
     pub fn free_effort(&self) -> usize {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossbeam_queue::SegQueue;
 
 use super::reactor::{Token, Waker};
+use crate::pubsub::Message;
 
 /// A piece of mail.
 pub enum Mail {
@@ -15,6 +16,11 @@ pub enum Mail {
     Close(Token),
     /// Bytes of a complete reply or push for a connection. The same bytes may go to many.
     Message { to: Token, bytes: Arc<Vec<u8>> },
+    /// A published message for subscribers on this worker.
+    Published {
+        to: Arc<[Token]>,
+        message: Arc<Message>,
+    },
     /// A blocked client's command was served elsewhere: its reply, made for its protocol.
     Served {
         to: Token,
@@ -53,8 +59,18 @@ impl Mailbox {
         }
     }
 
+    /// Puts mail and wakes the worker.
     pub fn put(&self, mail: Mail) {
+        self.put_quietly(mail);
+        self.wake();
+    }
+
+    /// Puts mail; the worker finds it when it is woken.
+    pub fn put_quietly(&self, mail: Mail) {
         self.queue.push(mail);
+    }
+
+    pub fn wake(&self) {
         self.waker.wake();
     }
 
