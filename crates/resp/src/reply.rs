@@ -27,6 +27,9 @@ pub type Shared = Arc<dyn AsRef<[u8]> + Send + Sync>;
 pub trait Source: Send {
     /// Appends elements to `out` until it holds about `budget_bytes` more or the
     /// reply is complete. Returns whether elements are left.
+    ///
+    /// A source that must work before it knows what to write may append nothing: it is
+    /// asked again after others had their turn.
     fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool;
 }
 
@@ -119,10 +122,11 @@ impl Reply {
         )
     }
 
-    /// Forgets everything written after the reply was `len` bytes long.
+    /// Forgets everything written after the reply was `len` bytes long, inserts at its
+    /// very end included: nothing follows a source, and a line break every shared value.
     pub fn truncate(&mut self, len: usize) {
         self.bytes.truncate(len);
-        self.inserts.retain(|(at, _)| *at <= len);
+        self.inserts.retain(|(at, _)| *at < len);
     }
 
     /// Draws every source to its end, in place: for replies that must be complete now.
@@ -259,8 +263,8 @@ impl Reply {
         self.raw(b"\r\n");
     }
 
-    /// A reply that is made in slices. Its header (array, map or set) must have been
-    /// written already; the source writes the elements.
+    /// A reply that is made in slices. Its header (array, map or set) has been written
+    /// already, or the source writes it when it has counted the elements.
     pub fn source(&mut self, source: Box<dyn Source>) {
         self.inserts
             .push((self.bytes.len(), Insert::Source(source)));
@@ -435,6 +439,23 @@ mod tests {
         check(|r| r.integer(-42), ":-42\r\n", ":-42\r\n");
         check(|r| r.bulk_integer(-42), "$3\r\n-42\r\n", "$3\r\n-42\r\n");
         check(|r| r.error("ERR a\r\nb"), "-ERR a  b\r\n", "-ERR a  b\r\n");
+    }
+
+    #[test]
+    fn truncating_takes_back_a_source_without_header() {
+        struct Nothing;
+        impl Source for Nothing {
+            fn draw(&mut self, _out: &mut Reply, _budget_bytes: usize) -> bool {
+                false
+            }
+        }
+        let mut reply = Reply::new(Protocol::Resp2);
+        reply.ok();
+        let written = reply.len();
+        reply.source(Box::new(Nothing));
+        reply.truncate(written);
+        assert!(reply.is_plain());
+        assert_eq!(reply.bytes(), b"+OK\r\n");
     }
 
     #[test]

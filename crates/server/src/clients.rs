@@ -58,7 +58,10 @@ pub struct State {
 /// The letters of CLIENT LIST's `flags`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClientFlags {
+    /// Waits within a blocking command.
     pub blocked: bool,
+    /// Waits for the end of CLIENT PAUSE.
+    pub paused: bool,
     pub monitor: bool,
     pub no_evict: bool,
     pub no_touch: bool,
@@ -151,6 +154,11 @@ impl Clients {
 }
 
 impl Client {
+    /// Whether it connects from this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_unix || self.address.starts_with("127.") || self.address.starts_with("[::1]:")
+    }
+
     /// Puts mail for this client into its worker's mailbox.
     pub fn send(&self, mail: Mail) {
         self.mailbox.put(mail);
@@ -174,6 +182,12 @@ impl Client {
         } else {
             "normal"
         }
+    }
+
+    /// Bytes held for this client: its record and its buffers.
+    pub fn memory_bytes(&self) -> u64 {
+        let query = u64::from(self.query_bytes.load(Ordering::Relaxed));
+        query + self.output_bytes.load(Ordering::Relaxed) + size_of::<Self>() as u64
     }
 
     /// The line of CLIENT LIST and CLIENT INFO, without the line break.
@@ -210,7 +224,7 @@ impl Client {
             query,
             u64::from(output > 0),
             output,
-            u64::from(query) + output + size_of::<Self>() as u64,
+            self.memory_bytes(),
             command,
             state.user,
             state.redirect,
@@ -232,7 +246,7 @@ impl State {
             (flags.monitor, 'O'),
             (subscribed, 'P'),
             (self.multi >= 0, 'x'),
-            (flags.blocked, 'b'),
+            (flags.blocked || flags.paused, 'b'),
             (flags.tracking, 't'),
             (flags.tracking_broken, 'R'),
             (flags.broadcast, 'B'),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ochre_resp::Reply;
-use ochre_store::ReadView;
+use ochre_store::{EventClass, Held, ReadView};
 
 use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
@@ -14,9 +14,11 @@ use crate::commands::transactions;
 use crate::error::Error;
 use crate::gates;
 use crate::live::Live;
+use crate::pubsub::Wakes;
 use crate::server::Server;
 use crate::session::Session;
 use crate::stats::{Ending, LocalStats};
+use crate::tracking;
 use crate::unit::{self, Kind, Unit};
 
 /// Arguments that lie in buffers of their own, by index.
@@ -61,6 +63,8 @@ impl Local {
 pub enum Executed {
     /// The reply is written.
     Done,
+    /// Clients are paused: the request is to be executed again when the pause ends.
+    Paused,
     /// The client waits; its reply comes by mail.
     Blocked(Arc<Blocked>),
 }
@@ -168,13 +172,31 @@ pub fn execute_found(
             return Executed::Done;
         }
     };
+    if call.server.pause.is_set() && holds_back(call, known) {
+        return Executed::Paused;
+    }
     call.session.used(known.id, call.local.now_ms);
+    if !server.monitors.is_empty() {
+        server.monitors.show(call, known, argv);
+    }
     if call.session.multi.is_some() && !transactions::runs_within_multi(known) {
         transactions::queue(call.session, known, argv);
         out.raw(b"+QUEUED\r\n");
         return Executed::Done;
     }
     run(call, known, argv, big, out)
+}
+
+/// Whether the command has to wait for the end of a pause. EXEC writes if what was
+/// queued does.
+#[cold]
+fn holds_back(call: &Call<'_>, known: &Known) -> bool {
+    let queued = match &call.session.multi {
+        Some(transaction) if known.command.name == "exec" => transaction.flags(),
+        _ => Flags::NONE,
+    };
+    let pause = &call.server.pause;
+    pause.holds_back(known.flags.or(queued), call.local.now_ms)
 }
 
 /// Writes the error of a command that was not run.
@@ -209,6 +231,10 @@ fn run(
     let flow = timed(call, known, argv, out, |call, out| {
         dispatch(call, known, argv, big, out, &mut blocked)
     });
+    if call.session.tracking.is_some() {
+        let is_caching = known.full_name == "client|caching";
+        tracking::after_command(call.session, is_caching);
+    }
     match (flow, blocked) {
         (Flow::Block(_), Some(blocked)) => Executed::Blocked(blocked),
         _ => Executed::Done,
@@ -250,6 +276,20 @@ pub fn timed<'c>(
     flow
 }
 
+/// Remembers what a client that caches has read, and keeps the memory of that bounded.
+#[cold]
+fn remember(call: &mut Call<'_>, held: &mut Held<'_>, known: &Known, argv: &[&[u8]]) {
+    tracking::remember(call, held, known, argv);
+    let limit = call.live.config.clients.tracking_table_max_keys;
+    if call.server.trackers.keys() as u64 > limit {
+        let mut wakes = Wakes::default();
+        for stripe in unit::stripes_of(&call.server.store, known, argv) {
+            tracking::shrink(call.server, held, stripe, limit, &mut wakes);
+        }
+        wakes.wake(call.server);
+    }
+}
+
 /// Runs a command as a unit of its own; a wait is registered before its locks are
 /// released.
 #[inline]
@@ -267,16 +307,24 @@ fn dispatch<'c>(
         // its deadline.
         Run::Read(handler) if !known.flags.has(Flags::BLOCKING) => {
             let server = call.server;
-            let held = unit::lock_keys(server, &server.store, known, argv)?;
+            let mut held = unit::lock_keys(server, &server.store, known, argv)?;
             let scope = unit::scope(call, call.local.now_ms);
             let db = call.session.db;
             let mut args = Args::new(argv, known.name_words(), big);
             let outcome = handler(&ReadView::new(&scope, &held, db), &mut args, out);
             unit::observe(call, &scope);
-            if scope.observed.expired.get() {
+            if call.session.tracking.is_some() {
+                remember(call, &mut held, known, argv);
+            }
+            let wants_misses = call.live.wanted_events & EventClass::Miss as u32 != 0;
+            let missed = wants_misses && scope.observed.misses.get() > 0;
+            if scope.observed.expired.get() || missed {
                 let mut unit = Unit::new(call, Kind::Single);
                 unit.held = held;
                 unit.remove_expired(&scope, db, known, argv);
+                if missed {
+                    unit.announce_misses(&scope, db, known, argv);
+                }
                 unit.conclude(call);
             }
             outcome

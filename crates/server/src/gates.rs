@@ -18,7 +18,44 @@ pub fn admit(call: &mut Call<'_>, known: &Known, argv: &[&[u8]]) -> Result<(), E
     if known.is_protected() {
         protected(call, known, argv)?;
     }
+    if call.session.is_subscriber() {
+        allowed_to_subscriber(known)?;
+    }
+    if call.live.config.memory.maxmemory_bytes > 0 {
+        memory(call, known)?;
+    }
     Ok(())
+}
+
+/// Whether there is memory for the command.
+///
+/// Eviction, where the policy asks for it, has its place in front of the refusal: it
+/// must run for any command while the limit is exceeded, and only those that may need
+/// memory are refused when it frees too little.
+fn memory(call: &Call<'_>, known: &Known) -> Result<(), Error> {
+    let limit_bytes = call.live.config.memory.maxmemory_bytes;
+    let used_bytes = call
+        .server
+        .memory
+        .used_bytes(limit_bytes, call.local.now_ms);
+    if used_bytes > limit_bytes && known.flags.has(Flags::DENYOOM) {
+        return Err(Error::OutOfMemory);
+    }
+    Ok(())
+}
+
+/// In RESP2 a subscriber's connection carries messages; few commands are allowed.
+#[cold]
+fn allowed_to_subscriber(known: &Known) -> Result<(), Error> {
+    match known.command.name {
+        "ping" | "subscribe" | "ssubscribe" | "psubscribe" | "unsubscribe" | "sunsubscribe"
+        | "punsubscribe" | "quit" | "reset" => Ok(()),
+        _ => Err(Error::owned(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+             are allowed in this context",
+            known.full_name
+        ))),
+    }
 }
 
 /// The error of a command that met a script that takes too long.
@@ -39,11 +76,9 @@ fn protected(call: &Call<'_>, known: &Known, _argv: &[&[u8]]) -> Result<(), Erro
     } else {
         (security.module_command, "enable-module-command", "MODULE")
     };
-    let client = &call.session.client;
-    let local = client.is_unix
-        || client.address.starts_with("127.0.0.1:")
-        || client.address.starts_with("[::1]:");
-    if action == ProtectedAction::Yes || action == ProtectedAction::Local && local {
+    if action == ProtectedAction::Yes
+        || action == ProtectedAction::Local && call.session.client.is_local()
+    {
         return Ok(());
     }
     Err(Error::owned(format!(

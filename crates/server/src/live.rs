@@ -5,18 +5,28 @@ use ochre_store::clock::AccessPolicy;
 
 use crate::config::Config;
 use crate::config::choices::EvictionPolicy;
+use crate::pubsub::{KEYEVENT, KEYSPACE};
 
 /// A configuration and what is derived from it once.
 #[derive(Debug, Clone)]
 pub struct Live {
     pub config: Config,
     pub settings: Settings,
+    /// Classes of keyspace events that are announced, with `K` and `E`; 0 where neither
+    /// of those is on.
+    pub wanted_events: u32,
 }
 
 impl Live {
     pub fn new(config: Config) -> Self {
         let settings = settings_of(&config);
-        Self { config, settings }
+        let events = config.notifications.keyspace_events;
+        let channels = events.bits() & (KEYSPACE | KEYEVENT);
+        Self {
+            settings,
+            wanted_events: if channels == 0 { 0 } else { events.bits() },
+            config,
+        }
     }
 }
 

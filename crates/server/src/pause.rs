@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
+use crate::commands::spec::Flags;
+
 /// What is paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paused {
@@ -26,6 +28,21 @@ impl Pause {
             _ if self.until_ms.load(Ordering::Acquire) <= now_ms => Paused::Nothing,
             1 => Paused::Writes,
             _ => Paused::All,
+        }
+    }
+
+    /// Whether a pause was begun and not ended; its time may be up.
+    #[inline]
+    pub fn is_set(&self) -> bool {
+        self.what.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether a command of these flags has to wait now.
+    pub fn holds_back(&self, command: Flags, now_ms: i64) -> bool {
+        match self.state(now_ms) {
+            Paused::Nothing => false,
+            Paused::Writes => command.has(Flags::WRITE) || command.has(Flags::MAY_REPLICATE),
+            Paused::All => true,
         }
     }
 
@@ -59,5 +76,24 @@ impl Pause {
 
     pub fn end(&self) {
         self.what.store(0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_of_all_is_neither_weakened_nor_shortened() {
+        let pause = Pause::default();
+        pause.begin(Paused::All, 1_000, 0);
+        pause.begin(Paused::Writes, 500, 10);
+        assert!(pause.holds_back(Flags::READONLY, 999));
+        assert!(!pause.holds_back(Flags::WRITE, 1_000));
+        pause.begin(Paused::Writes, 3_000, 2_000);
+        assert!(pause.holds_back(Flags::WRITE, 2_000));
+        assert!(!pause.holds_back(Flags::READONLY, 2_000));
+        pause.end();
+        assert!(!pause.holds_back(Flags::WRITE, 2_000));
     }
 }

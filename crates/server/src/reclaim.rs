@@ -4,7 +4,6 @@
 //! the [`Alarm`]. It locks one stripe at a time for a bounded slice of work.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,11 +11,13 @@ use ochre_store::{Effects, KeyspaceView, Scope, view::Observed};
 use parking_lot::{Condvar, Mutex};
 
 use crate::server::Server;
+use crate::unit;
 
 /// Keys may stay this long past their deadline, so that one visit finds several.
 const SLACK_MS: i64 = 1;
-/// How often the reclaimer looks again while reclaiming is switched off.
-const OFF_POLL: Duration = Duration::from_millis(100);
+/// The longest sleep while any deadline is set. Deadlines are of the wall clock, which
+/// may be set forward while the reclaimer sleeps by the steady one.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
 /// Wakes the reclaimer.
 #[derive(Debug, Default)]
@@ -47,6 +48,7 @@ impl Alarm {
         let mut state = self.state.lock();
         if !state.rung && !state.stop {
             match at_most {
+                Some(Duration::ZERO) => {}
                 Some(at_most) => {
                     self.changed.wait_for(&mut state, at_most);
                 }
@@ -73,27 +75,30 @@ pub fn start(server: Arc<Server>) -> std::io::Result<JoinHandle<()>> {
 
 fn run(server: &Server) {
     loop {
-        let earliest = server.store.deadlines().refresh();
-        let now_ms = crate::clock::now_ms();
-        let wait = if earliest == i64::MAX {
-            None
-        } else if !server.active_expire.load(Ordering::Relaxed) {
-            Some(OFF_POLL)
+        let wait = if server.is_active_expire() {
+            let earliest_ms = server.store.deadlines().refresh();
+            wait_for(earliest_ms, crate::clock::now_ms())
         } else {
-            Some(Duration::from_millis(
-                (earliest + SLACK_MS - now_ms).max(0) as u64
-            ))
+            // Switching it on rings.
+            None
         };
-        if !wait.is_some_and(|wait| wait.is_zero()) && !server.reclaimer.sleep(wait) {
+        if !server.reclaimer.sleep(wait) {
             return;
         }
-        if wait.is_some_and(|wait| wait.is_zero()) && server.reclaimer.state.lock().stop {
-            return;
-        }
-        if server.active_expire.load(Ordering::Relaxed) {
+        if server.is_active_expire() {
             reclaim_due(server);
         }
     }
+}
+
+/// How long to sleep at `now_ms` when the earliest deadline is `earliest_ms`; `None` is
+/// until somebody rings.
+fn wait_for(earliest_ms: i64, now_ms: i64) -> Option<Duration> {
+    if earliest_ms == i64::MAX {
+        return None;
+    }
+    let wait_ms = earliest_ms.saturating_add(SLACK_MS).saturating_sub(now_ms);
+    Some(Duration::from_millis(wait_ms.max(0) as u64).min(LONGEST_SLEEP))
 }
 
 /// Removes every key that is due now.
@@ -113,15 +118,38 @@ fn reclaim_due(server: &Server) {
             let mut effects = Effects::default();
             let mut held = server.store.stripes.lock_one(index);
             let more = KeyspaceView::new(&scope, &mut held, 0, &mut effects).expire_due(index);
-            drop(held);
-            server
-                .store
-                .freer
-                .dispose(std::mem::take(&mut effects.garbage));
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
+            drop(held);
+            unit::settle(server, effects);
             if !more {
                 break;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sleeps_until_the_deadline_but_not_for_ever() {
+        let ms = Duration::from_millis;
+        assert_eq!(wait_for(i64::MAX, 5), None);
+        assert_eq!(wait_for(1000, 900), Some(ms(100 + SLACK_MS as u64)));
+        assert_eq!(wait_for(1000, 5000), Some(ms(0)));
+        assert_eq!(wait_for(-5, 0), Some(ms(0)));
+        assert_eq!(wait_for(i64::MAX - 1, i64::MIN), Some(LONGEST_SLEEP));
+    }
+
+    #[test]
+    fn an_alarm_rung_before_is_heard() {
+        let alarm = Alarm::default();
+        alarm.ring();
+        assert!(alarm.sleep(None));
+        assert!(alarm.sleep(Some(Duration::from_millis(1))));
+        alarm.stop();
+        assert!(!alarm.sleep(None));
+        assert!(!alarm.sleep(Some(Duration::ZERO)));
     }
 }

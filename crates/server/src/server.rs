@@ -16,16 +16,21 @@ use crate::commands;
 use crate::commands::table::CommandTable;
 use crate::config::Config;
 use crate::config::choices::Reactor as ReactorChoice;
+use crate::latency::LatencyMonitor;
 use crate::live::Live;
 use crate::log::{Level, Log};
-use crate::net::listener::{self, Listeners};
+use crate::memory::MemoryMeter;
+use crate::monitor::Monitors;
+use crate::net::listener::{self, Control, Listeners};
 use crate::net::mail::{Mail, Mailbox};
 use crate::net::reactor::{Options, Reactor, ReactorKind};
 use crate::net::worker::Worker;
 use crate::pause::Pause;
+use crate::pubsub::PubSub;
 use crate::reclaim;
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
+use crate::tracking::Trackers;
 
 /// What all threads share. Split by concern: no lock here covers two of them.
 pub struct Server {
@@ -34,11 +39,16 @@ pub struct Server {
     pub clients: Clients,
     pub stats: Stats,
     pub slowlog: SlowLog,
+    pub pubsub: PubSub,
+    pub monitors: Monitors,
+    pub trackers: Trackers,
     pub pause: Pause,
     pub log: Log,
     pub started_at_ms: i64,
     /// 40 hexadecimal digits, new at each start.
     pub run_id: String,
+    /// Names the history of changes for replicas; DEBUG CHANGE-REPL-ID makes a new one.
+    pub replication_id: Mutex<String>,
     /// The file CONFIG REWRITE writes, if the server was started with one.
     pub config_file: Option<PathBuf>,
     pub reactor_kind: ReactorKind,
@@ -54,9 +64,14 @@ pub struct Server {
     busy: AtomicBool,
     stop: Mutex<Option<StopRequest>>,
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
-    /// Test switch: DEBUG SET-ACTIVE-EXPIRE.
-    pub active_expire: AtomicBool,
+    active_expire: AtomicBool,
     pub reclaimer: reclaim::Alarm,
+    pub memory: MemoryMeter,
+    pub latency: LatencyMonitor,
+    /// The lines of users in the configuration, which CONFIG REWRITE keeps.
+    pub configured_users: Vec<String>,
+    /// The accepting thread, once there is one.
+    pub listening: std::sync::OnceLock<Arc<Control>>,
 }
 
 /// How others reach a worker, and how busy it is.
@@ -142,10 +157,14 @@ impl Server {
             stats: Stats::new(commands.len()),
             commands,
             slowlog: SlowLog::default(),
+            pubsub: PubSub::default(),
+            monitors: Monitors::default(),
+            trackers: Trackers::default(),
             pause: Pause::default(),
             log,
             started_at_ms: now_ms,
             run_id: random_hex(20),
+            replication_id: Mutex::new(random_hex(20)),
             config_file,
             reactor_kind: reactors[0].kind(),
             mailboxes: reactors
@@ -165,7 +184,12 @@ impl Server {
             stopped: std::sync::OnceLock::new(),
             active_expire: AtomicBool::new(true),
             reclaimer: reclaim::Alarm::default(),
+            memory: MemoryMeter::default(),
+            latency: LatencyMonitor::default(),
+            configured_users: Vec::new(),
+            listening: std::sync::OnceLock::new(),
         });
+        server.memory.started();
         server.log.notice("Server initialized");
         let (stopped_sender, stopped) = std::sync::mpsc::channel();
         let _ = server.stopped.set(stopped_sender);
@@ -211,9 +235,28 @@ impl Server {
         }
     }
 
+    /// Tells the workers that a pause began or ended.
+    pub fn pause_changed(&self) {
+        for worker in &self.mailboxes {
+            worker.mailbox.put(Mail::PauseChanged);
+        }
+    }
+
     /// Whether waiting for a stripe should end with BUSY.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether keys are removed when their deadline passes, looked at or not.
+    pub fn is_active_expire(&self) -> bool {
+        self.active_expire.load(Ordering::SeqCst)
+    }
+
+    /// Switches the removal of keys that nobody looks at off or on: DEBUG
+    /// SET-ACTIVE-EXPIRE.
+    pub fn set_active_expire(&self, active: bool) {
+        self.active_expire.store(active, Ordering::SeqCst);
+        self.reclaimer.ring();
     }
 
     #[inline]

@@ -7,6 +7,8 @@ use ochre_resp::Protocol;
 
 use crate::clients::{Client, ClientFlags, State};
 use crate::commands::transactions::{Transaction, Watching};
+use crate::pubsub::Subscriptions;
+use crate::server::Server;
 
 /// The state of a conversation. Owned by the worker that serves the client; what other
 /// threads ask about is mirrored in [`Client`].
@@ -21,8 +23,40 @@ pub struct Session {
     /// The transaction being queued, between MULTI and EXEC.
     pub multi: Option<Box<Transaction>>,
     pub watching: Option<Box<Watching>>,
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// A transaction or script runs: what would wait does not.
+    pub in_unit: bool,
     /// Lookups leave no trace on access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// What CLIENT TRACKING asked for, while it is on.
+    pub tracking: Option<Box<Tracking>>,
+}
+
+/// How a client wants to be told about keys that it caches (CLIENT TRACKING).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tracking {
+    /// The client that gets the invalidations; 0 is this one.
+    pub redirect: u64,
+    /// Keys of these prefixes, whoever read them; otherwise keys that this client read.
+    pub broadcast: bool,
+    /// Only after CLIENT CACHING YES.
+    pub opt_in: bool,
+    /// Unless after CLIENT CACHING NO.
+    pub opt_out: bool,
+    /// Not about its own changes.
+    pub no_loop: bool,
+    /// Sorted; of broadcast mode.
+    pub prefixes: Vec<Vec<u8>>,
+    pub caching: Caching,
+}
+
+/// What CLIENT CACHING said about the next command.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Caching {
+    #[default]
+    Unsaid,
+    Yes,
+    No,
 }
 
 /// What CLIENT REPLY chose.
@@ -48,7 +82,10 @@ impl Session {
             close: false,
             multi: None,
             watching: None,
+            subscriptions: None,
+            in_unit: false,
             no_touch: false,
+            tracking: None,
         }
     }
 
@@ -80,11 +117,48 @@ impl Session {
         self.update(|state| change(&mut state.flags));
     }
 
+    /// Whether the client is in the subscriber mode of RESP2, where few commands are
+    /// allowed.
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.is_some() && self.protocol == Protocol::Resp2
+    }
+
+    /// Copies the numbers of subscriptions to where others see them.
+    pub fn mirror_subscriptions(&self) {
+        let counts = self.subscriptions.as_ref().map_or((0, 0, 0), |s| {
+            (s.channels.len(), s.patterns.len(), s.shards.len())
+        });
+        self.update(|state| {
+            (
+                state.subscriptions,
+                state.pattern_subscriptions,
+                state.shard_subscriptions,
+            ) = counts;
+        });
+    }
+
     /// Notes that a command runs now.
     #[inline]
     pub fn used(&self, command: u16, now_ms: i64) {
         self.client.last_command.store(command, Ordering::Relaxed);
         self.client.last_used_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Switches tracking on, off, or to other wishes.
+    pub fn set_tracking(&mut self, tracking: Option<Tracking>) {
+        self.update(|state| {
+            state.flags.tracking = tracking.is_some();
+            state.flags.broadcast = tracking.as_ref().is_some_and(|t| t.broadcast);
+            state.redirect = tracking.as_ref().map_or(-1, |t| t.redirect as i64);
+        });
+        self.tracking = tracking.map(Box::new);
+    }
+
+    /// Whether invalidations should go to a client that is gone.
+    pub fn redirection_is_broken(&self, server: &Server) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| {
+            tracking.redirect != 0 && server.clients.get(tracking.redirect).is_none()
+        })
     }
 
     /// RESET: back to the state of a new connection.
@@ -94,6 +168,7 @@ impl Session {
         self.authenticated = authenticated;
         self.reply_mode = ReplyMode::On;
         self.no_touch = false;
+        self.tracking = None;
         self.update(|state| {
             *state = State {
                 user: "default".into(),

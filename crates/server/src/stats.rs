@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
+use crate::rates::Rate;
+
 /// The figures of one command.
 #[derive(Debug, Default, Clone)]
 pub struct CommandStats {
@@ -33,6 +35,15 @@ pub struct Stats {
     commands: Mutex<Vec<CommandStats>>,
     errors: Mutex<BTreeMap<Vec<u8>, u64>>,
     pub counters: Counters,
+    pub rates: Rates,
+}
+
+/// What happens just now, per second.
+#[derive(Debug, Default)]
+pub struct Rates {
+    pub commands: Rate,
+    pub input_bytes: Rate,
+    pub output_bytes: Rate,
 }
 
 /// Declares plain counters.
@@ -94,6 +105,7 @@ impl Stats {
             commands: Mutex::new(vec![CommandStats::default(); commands]),
             errors: Mutex::new(BTreeMap::new()),
             counters: Counters::default(),
+            rates: Rates::default(),
         }
     }
 
@@ -127,6 +139,13 @@ impl Stats {
         self.commands.lock().fill(CommandStats::default());
         self.errors.lock().clear();
         self.counters.reset();
+        for rate in [
+            &self.rates.commands,
+            &self.rates.input_bytes,
+            &self.rates.output_bytes,
+        ] {
+            rate.reset();
+        }
     }
 
     /// LATENCY RESET-like clearing of nothing but the latency histograms of commands.
@@ -148,6 +167,11 @@ pub struct LocalStats {
     pub misses: u64,
     pub expired: u64,
     pub calls: u64,
+    /// Bytes received and sent, and how often.
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+    pub reads: u64,
+    pub writes: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -175,6 +199,10 @@ impl LocalStats {
             misses: 0,
             expired: 0,
             calls: 0,
+            input_bytes: 0,
+            output_bytes: 0,
+            reads: 0,
+            writes: 0,
         }
     }
 
@@ -207,10 +235,23 @@ impl LocalStats {
     }
 
     /// Adds everything to the common figures.
-    pub fn merge_into(&mut self, stats: &Stats) {
+    pub fn merge_into(&mut self, stats: &Stats, now_ms: i64) {
+        let counters = &stats.counters;
+        if self.reads + self.output_bytes > 0 {
+            stats.rates.input_bytes.add(self.input_bytes, now_ms);
+            stats.rates.output_bytes.add(self.output_bytes, now_ms);
+            add(&counters.input_bytes, std::mem::take(&mut self.input_bytes));
+            add(
+                &counters.output_bytes,
+                std::mem::take(&mut self.output_bytes),
+            );
+            add(&counters.reads, std::mem::take(&mut self.reads));
+            add(&counters.writes, std::mem::take(&mut self.writes));
+        }
         if self.dirty.is_empty() && self.hits + self.misses + self.expired == 0 {
             return;
         }
+        stats.rates.commands.add(self.calls, now_ms);
         let mut commands = stats.commands.lock();
         let mut nanoseconds = 0;
         for id in self.dirty.drain(..) {
@@ -234,7 +275,6 @@ impl LocalStats {
             }
         }
         drop(commands);
-        let counters = &stats.counters;
         add(&counters.command_microseconds, nanoseconds / 1000);
         add(&counters.commands, std::mem::take(&mut self.calls));
         add(&counters.keyspace_hits, std::mem::take(&mut self.hits));

@@ -9,7 +9,9 @@
 use ochre_resp::Reply;
 use ochre_store::locks::GaveUp;
 use ochre_store::view::Observed;
-use ochre_store::{Effects, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView};
+use ochre_store::{
+    Effects, EventClass, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView,
+};
 use smallvec::SmallVec;
 
 use crate::blocking;
@@ -20,7 +22,9 @@ use crate::error::Error;
 use crate::execute::{self, BigArguments, Call};
 use crate::gates;
 use crate::live::Live;
+use crate::pubsub::{self, Wakes};
 use crate::server::Server;
+use crate::tracking;
 
 /// What a unit consists of, and hence how it comes by its locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +55,11 @@ impl<'s> Unit<'s> {
         Self {
             held: call.server.store.stripes.none(),
             kind,
-            effects: Effects::default(),
+            effects: Effects {
+                wanted_events: call.live.wanted_events,
+                tracking: call.server.trackers.is_active(),
+                ..Effects::default()
+            },
             store: &call.server.store,
             now_ms: call.local.now_ms,
         }
@@ -163,7 +171,13 @@ impl<'s> Unit<'s> {
                 if scope.observed.expired.get() {
                     self.remove_expired(&scope, db, known, argv);
                 }
+                if scope.observed.misses.get() > 0 && self.wants(EventClass::Miss) {
+                    self.announce_misses(&scope, db, known, argv);
+                }
                 observe(call, &scope);
+                if call.session.tracking.is_some() {
+                    tracking::remember(call, &mut self.held, known, argv);
+                }
                 outcome
             }
             Run::Write(handler) => {
@@ -172,6 +186,9 @@ impl<'s> Unit<'s> {
                 let db = call.session.db;
                 let mut view = WriteView::new(&scope, &mut self.held, db, &mut self.effects);
                 let outcome = handler(&mut view, &mut args, out);
+                if scope.observed.expired.get() {
+                    self.remove_expired(&scope, db, known, argv);
+                }
                 observe(call, &scope);
                 outcome
             }
@@ -187,9 +204,11 @@ impl<'s> Unit<'s> {
         argv: &[&[u8]],
         out: &mut Reply,
     ) {
+        let outer = std::mem::replace(&mut call.session.in_unit, true);
         let flow = execute::timed(call, known, argv, out, |call, out| {
             self.dispatch(call, known, argv, &[], out)
         });
+        call.session.in_unit = outer;
         if let Flow::Block(wait) = flow {
             // Nobody waits while others are locked out.
             match wait.on_timeout {
@@ -200,7 +219,8 @@ impl<'s> Unit<'s> {
         out.draw_sources();
     }
 
-    /// Removes the keys of a command that a read found past their deadline.
+    /// Removes the keys of a command that were found past their deadline and are still
+    /// there.
     #[cold]
     pub fn remove_expired(&mut self, scope: &Scope<'_>, db: u16, known: &Known, argv: &[&[u8]]) {
         let keys = known.keys(argv).unwrap_or_default();
@@ -212,6 +232,23 @@ impl<'s> Unit<'s> {
         }
     }
 
+    /// Whether somebody listens to events of a class.
+    pub fn wants(&self, class: EventClass) -> bool {
+        self.effects.wanted_events & class as u32 != 0
+    }
+
+    /// Announces the keys of a read that are not there.
+    #[cold]
+    pub fn announce_misses(&mut self, scope: &Scope<'_>, db: u16, known: &Known, argv: &[&[u8]]) {
+        let keys = known.keys(argv).unwrap_or_default();
+        let mut view = WriteView::new(scope, &mut self.held, db, &mut self.effects);
+        for (at, _) in keys {
+            if view.read().peek(argv[at]).is_none() {
+                view.notify(argv[at], EventClass::Miss, "keymiss");
+            }
+        }
+    }
+
     /// Acts upon what the unit did, and releases its locks.
     #[inline]
     pub fn conclude(mut self, call: &mut Call<'s>) {
@@ -219,7 +256,20 @@ impl<'s> Unit<'s> {
         if !self.effects.ready.is_empty() {
             later = blocking::serve_ready(call, &mut self);
         }
+        let mut wakes = Wakes::default();
+        if !self.effects.events.is_empty() {
+            let wanted = self.effects.wanted_events;
+            pubsub::announce(call.server, &self.effects.events, wanted, &mut wakes);
+        }
+        if !self.effects.changed.is_empty() {
+            let (keys, by) = (&self.effects.changed, call.session.id());
+            tracking::invalidate(call.server, &mut self.held, keys, by, &mut wakes);
+        }
+        if self.effects.flushed {
+            tracking::invalidate_all(call.server, &mut self.held, &mut wakes);
+        }
         self.held = self.store.stripes.none();
+        wakes.wake(call.server);
         self.settle(call);
         if !later.is_empty() {
             blocking::serve_each(call, later);
@@ -229,13 +279,19 @@ impl<'s> Unit<'s> {
     /// The effects that need no lock.
     #[inline]
     fn settle(self, call: &mut Call<'_>) {
-        let effects = self.effects;
-        call.local.stats.expired += effects.expired;
-        if effects.dirty > 0 {
-            call.server.count_changes(effects.dirty);
-        }
-        call.server.store.freer.dispose(effects.garbage);
+        call.local.stats.expired += self.effects.expired;
+        settle(call.server, self.effects);
     }
+}
+
+/// Acts upon effects after the locks they were made under are released, whoever made
+/// them: a client's unit or the reclaimer.
+#[inline]
+pub fn settle(server: &Server, effects: Effects) {
+    if effects.dirty > 0 {
+        server.count_changes(effects.dirty);
+    }
+    server.store.freer.dispose(effects.garbage);
 }
 
 /// How far a transaction's commands may reach.

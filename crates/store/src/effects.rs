@@ -45,6 +45,11 @@ pub struct Event {
 /// A command as it is recorded: its name and arguments.
 pub type Recorded = Vec<Vec<u8>>;
 
+/// A command of these words, to be recorded.
+pub fn recorded(words: &[&[u8]]) -> Recorded {
+    words.iter().map(|word| word.to_vec()).collect()
+}
+
 /// What is recorded of a write.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub enum Propagation {
@@ -88,6 +93,8 @@ pub struct Effects {
     pub tracking: bool,
     /// Keys changed, collected only while `tracking`.
     pub changed: Vec<Removed>,
+    /// Every key of a database went at once.
+    pub flushed: bool,
     pub ready: Vec<Ready>,
     pub garbage: GarbageList,
     /// Keys that were found expired and removed.

@@ -15,19 +15,28 @@
 //! replaced in place. The four bytes of kind and access clock are atomic, because
 //! readers refresh the clock.
 //!
-//! This is the one module of the crate with `unsafe` code. [`Entry`] owns its
-//! allocation; every accessor checks kinds and lengths against the header, which only
-//! this module writes.
+//! This is the one file of the crate with `unsafe` code. [`Entry`] owns its allocation;
+//! every accessor checks kinds and lengths against the header, which only this file
+//! writes. Where the parts lie is computed in `layout`; `buffer` edits a payload in
+//! place; `names` says what Redis calls an entry's type and encoding.
 
-use std::alloc::{self, Layout};
+use std::alloc;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ochre_structures::hash::hash_bytes;
-use ochre_structures::listpack::Buffer;
 use ochre_structures::table::Slot;
 
 use crate::object::Object;
+
+mod buffer;
+mod layout;
+mod names;
+
+pub use buffer::InlineBuffer;
+pub use layout::size_class;
+use layout::{EXPIRES, LONG, POINTER_BYTES, RAW, SNAPSHOT, Shape, key_offset};
+pub use names::encoding_name;
 
 /// What the payload of an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,16 +100,6 @@ pub enum Payload<'a> {
     Object(Box<Object>),
 }
 
-const EXPIRES: u8 = 1;
-const LONG: u8 = 2;
-/// The entry's side of the snapshot bit.
-const SNAPSHOT: u8 = 4;
-/// A short string that has been changed in place: Redis reports it as `raw`.
-const RAW: u8 = 8;
-
-const HEADER_BYTES: usize = 8;
-const POINTER_BYTES: usize = size_of::<*mut Object>();
-
 /// An owned key and value. Eight bytes: what a slot of the table holds.
 pub struct Entry(NonNull<u8>);
 
@@ -116,48 +115,6 @@ impl Slot for Entry {
     fn position(&self) -> u32 {
         (hash_bytes(self.key()) >> 32) as u32
     }
-}
-
-/// The sizes of an entry's parts, from which its layout follows.
-#[derive(Clone, Copy)]
-struct Shape {
-    key: usize,
-    payload: usize,
-    expires: bool,
-}
-
-impl Shape {
-    fn is_long(self) -> bool {
-        self.key > usize::from(u8::MAX) || self.payload > usize::from(u16::MAX)
-    }
-
-    fn flags(self) -> u8 {
-        (if self.expires { EXPIRES } else { 0 }) | (if self.is_long() { LONG } else { 0 })
-    }
-
-    fn key_offset(self) -> usize {
-        key_offset(self.flags())
-    }
-
-    fn layout(self) -> Layout {
-        let bytes = size_class(self.key_offset() + self.key + self.payload);
-        Layout::from_size_align(bytes, 8).expect("lengths below 2^32 make a valid layout")
-    }
-}
-
-#[inline]
-fn key_offset(flags: u8) -> usize {
-    HEADER_BYTES + if flags & LONG != 0 { 8 } else { 0 } + if flags & EXPIRES != 0 { 8 } else { 0 }
-}
-
-/// Rounds up to jemalloc's size classes: multiples of 16 up to 128, then four classes
-/// to each doubling. With another allocator it merely rounds.
-pub fn size_class(bytes: usize) -> usize {
-    if bytes <= 128 {
-        return bytes.next_multiple_of(16).max(16);
-    }
-    let step = 1 << ((bytes - 1).ilog2() - 2);
-    bytes.next_multiple_of(step)
 }
 
 impl Entry {
@@ -462,7 +419,7 @@ impl Entry {
     /// it may take long.
     #[must_use = "a large old value is for the freeing thread"]
     pub fn replace(&mut self, payload: Payload<'_>) -> Option<Box<Object>> {
-        let old = self.take_object();
+        let old = self.disown();
         match payload {
             Payload::Int(value) => self.set_inline(Kind::Int, &value.to_le_bytes()),
             Payload::Inline(kind, bytes) => {
@@ -479,6 +436,14 @@ impl Entry {
 
     /// Takes the object out, leaving an empty string in its place.
     pub fn take_object(&mut self) -> Option<Box<Object>> {
+        let object = self.disown()?;
+        self.resize(0);
+        Some(object)
+    }
+
+    /// Takes the object out, leaving a string of the pointer's bytes: the caller
+    /// replaces that, or ends the entry.
+    fn disown(&mut self) -> Option<Box<Object>> {
         let pointer = self.object_pointer()?;
         self.set_kind(Kind::Str);
         // SAFETY: the pointer came from `Box::into_raw` and the entry has just
@@ -552,6 +517,21 @@ impl Entry {
         self.update_flags(|flags| flags | RAW);
     }
 
+    /// The bytes of a short string to be edited in place, made `len` bytes long: cut, or
+    /// filled up with zeros. The string counts as changed in place. `None` for anything
+    /// but [`Kind::Str`].
+    ///
+    /// # Panics
+    /// If `len` is 4 GiB or more.
+    pub fn stretch_string(&mut self, len: usize) -> Option<&mut [u8]> {
+        if self.kind() != Kind::Str {
+            return None;
+        }
+        self.resize(len);
+        self.mark_raw();
+        Some(self.payload_mut())
+    }
+
     /// The payload as a buffer that can be edited in place; `None` for integers and
     /// objects.
     pub fn buffer(&mut self) -> Option<InlineBuffer<'_>> {
@@ -578,7 +558,7 @@ impl Entry {
         let expiry = self.expiry_ms();
         let raw = self.is_raw();
         let access = self.access();
-        let mut renamed = match self.take_object() {
+        let mut renamed = match self.disown() {
             Some(object) => Self::new(key, Payload::Object(object), expiry),
             None => Self::assemble(self.kind(), key, self.payload(), expiry),
         };
@@ -608,7 +588,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        drop(self.take_object());
+        drop(self.disown());
         let layout = self.shape().layout();
         // SAFETY: allocated with this very layout, which follows from the header.
         unsafe { alloc::dealloc(self.0.as_ptr(), layout) }
@@ -622,34 +602,5 @@ impl std::fmt::Debug for Entry {
             .field("kind", &self.kind())
             .field("expiry_ms", &self.expiry_ms())
             .finish()
-    }
-}
-
-/// The payload of an entry as an editable buffer: what the listpack and intset
-/// algorithms work on.
-pub struct InlineBuffer<'a>(&'a mut Entry);
-
-impl Buffer for InlineBuffer<'_> {
-    fn bytes(&self) -> &[u8] {
-        self.0.payload()
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self.0.payload_mut()
-    }
-
-    fn splice(&mut self, at: usize, remove: usize, insert: &[u8]) {
-        let old = self.0.lengths().1;
-        assert!(at + remove <= old);
-        let new = old - remove + insert.len();
-        if new > old {
-            self.0.resize(new);
-        }
-        let payload = self.0.payload_mut();
-        payload.copy_within(at + remove..old, at + insert.len());
-        payload[at..at + insert.len()].copy_from_slice(insert);
-        if new < old {
-            self.0.resize(new);
-        }
     }
 }

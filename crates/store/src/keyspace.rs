@@ -92,8 +92,10 @@ impl Deadlines {
     pub fn note(&self, stripe: u32, deadline_ms: i64) {
         let place = &self.per_stripe[stripe as usize];
         if deadline_ms < place.load(Ordering::Relaxed) {
-            place.store(deadline_ms, Ordering::Relaxed);
-            if deadline_ms < self.earliest.load(Ordering::Relaxed) {
+            // Either `refresh` sees this store, or this load sees what `refresh` stored
+            // before it: hence one order for all four.
+            place.store(deadline_ms, Ordering::SeqCst);
+            if deadline_ms < self.earliest.load(Ordering::SeqCst) {
                 self.lower(deadline_ms);
             }
         }
@@ -101,7 +103,7 @@ impl Deadlines {
 
     #[cold]
     fn lower(&self, deadline_ms: i64) {
-        if self.earliest.fetch_min(deadline_ms, Ordering::AcqRel) > deadline_ms
+        if self.earliest.fetch_min(deadline_ms, Ordering::SeqCst) > deadline_ms
             && let Some(tell) = self.on_earlier.get()
         {
             tell(deadline_ms);
@@ -110,7 +112,7 @@ impl Deadlines {
 
     /// Sets a stripe's earliest deadline, exactly; its lock is held.
     pub fn set(&self, stripe: u32, deadline_ms: i64) {
-        self.per_stripe[stripe as usize].store(deadline_ms, Ordering::Relaxed);
+        self.per_stripe[stripe as usize].store(deadline_ms, Ordering::SeqCst);
     }
 
     /// The stripe's earliest deadline, or `i64::MAX`.
@@ -129,7 +131,7 @@ impl Deadlines {
             .min()
             .unwrap_or(i64::MAX);
         self.earliest
-            .fetch_min(earliest, Ordering::AcqRel)
+            .fetch_min(earliest, Ordering::SeqCst)
             .min(earliest)
     }
 }

@@ -13,6 +13,7 @@ pub mod locks;
 pub mod object;
 pub mod settings;
 mod stripe;
+pub mod tracked;
 pub mod value;
 pub mod view;
 pub mod waiting;
@@ -20,10 +21,12 @@ pub mod walk;
 pub mod watch;
 
 mod keyspace;
+#[cfg(test)]
+mod locks_tests;
 mod sync;
 
-pub use effects::{Effects, EventClass};
-pub use entry::{Entry, Kind, Payload, Value};
+pub use effects::{Effects, EventClass, recorded};
+pub use entry::{Entry, Kind, Payload, Value, encoding_name};
 pub use keyspace::{DATABASES_MAX, Store};
 pub use locks::GaveUp;
 pub use object::{Object, Type};

@@ -60,6 +60,15 @@ impl Object {
         }
     }
 
+    /// The encoding as OBJECT ENCODING of Redis 7.2 names it.
+    pub fn encoding_name(&self) -> &'static str {
+        match self {
+            Self::String(_) => "raw",
+            Self::List(_) => "quicklist",
+            Self::SortedSet(_) => "skiplist",
+        }
+    }
+
     /// How many allocations dropping the value frees, roughly: what decides whether
     /// that is left to the freeing thread.
     pub fn free_effort(&self) -> usize {

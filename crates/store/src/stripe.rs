@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ochre_structures::table::Table;
 
 use crate::entry::Entry;
+use crate::tracked::Tracked;
 use crate::waiting::Waiters;
 use crate::watch::Watches;
 
@@ -20,7 +21,9 @@ pub trait Capture: Send + Sync {
 pub struct Database {
     pub(crate) table: Table<Entry>,
     /// How many entries have a deadline.
-    pub(crate) expiring: usize,
+    expiring: usize,
+    /// The sum of their deadlines, in milliseconds of Unix time.
+    deadlines_ms: i128,
 }
 
 impl Database {
@@ -40,6 +43,26 @@ impl Database {
     pub fn expiring(&self) -> usize {
         self.expiring
     }
+
+    /// The sum of all deadlines, in milliseconds of Unix time: with
+    /// [`Database::expiring`] it gives the average time to live.
+    pub fn deadlines_ms(&self) -> i128 {
+        self.deadlines_ms
+    }
+
+    /// Counts a key whose deadline changes from `old` to `new`. Every change of a
+    /// deadline comes through here, that of a key that comes or goes included.
+    #[inline]
+    pub(crate) fn count_deadline(&mut self, old: Option<i64>, new: Option<i64>) {
+        if let Some(deadline) = old {
+            self.expiring -= 1;
+            self.deadlines_ms -= i128::from(deadline);
+        }
+        if let Some(deadline) = new {
+            self.expiring += 1;
+            self.deadlines_ms += i128::from(deadline);
+        }
+    }
 }
 
 /// What a stripe's lock protects.
@@ -51,6 +74,7 @@ pub struct Stripe {
     others: Vec<Database>,
     pub watches: Watches,
     pub waiters: Waiters,
+    pub tracked: Tracked,
     /// Entries whose bit differs were made or captured before the running snapshot.
     pub(crate) snapshot_bit: bool,
     pub(crate) capture: Option<Arc<dyn Capture>>,

@@ -153,6 +153,18 @@ impl<'a> ReadView<'a> {
         Some(entry)
     }
 
+    /// The entry of `key`: counts a hit or a miss, but leaves the access clock alone.
+    pub fn look(&self, key: &[u8]) -> Option<&'a Entry> {
+        let found = self.peek(key);
+        let observed = &self.scope.observed;
+        let count = match found {
+            Some(_) => &observed.hits,
+            None => &observed.misses,
+        };
+        count.set(count.get() + 1);
+        found
+    }
+
     pub fn contains(&self, key: &[u8]) -> bool {
         self.find(key).is_some()
     }
@@ -253,6 +265,17 @@ impl<'a, 's> WriteView<'a, 's> {
         self.db
     }
 
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.scope.store.databases()
+    }
+
+    /// Whether a deadline in the past removes a key here and now. Not while a stream
+    /// is applied that carries its own deletions.
+    pub fn enforces_deadlines(&self) -> bool {
+        self.scope.expire
+    }
+
     /// Goes over to another database; returns the one left.
     pub fn select(&mut self, db: u16) -> u16 {
         std::mem::replace(&mut self.db, db)
@@ -308,7 +331,7 @@ impl<'a, 's> WriteView<'a, 's> {
         self.held
             .stripe(stripe)
             .and_then(|stripe| stripe.database(self.db))
-            .filter(|database| database.expiring > 0)
+            .filter(|database| database.expiring() > 0)
             .and_then(|database| database.table.find(hash, |entry| entry.key() == key))
             .is_some_and(|entry| self.scope.is_past(entry))
     }
@@ -343,15 +366,15 @@ impl<'a, 's> WriteView<'a, 's> {
                 if let Some(object) = entry.replace(payload) {
                     self.effects.garbage.push(Garbage::Object(object));
                 }
-                let had = entry.expiry_ms().is_some();
+                let old = entry.expiry_ms();
                 match expiry {
-                    Expiry::Clear if had => {
+                    Expiry::Clear if old.is_some() => {
                         entry.set_expiry_ms(None);
-                        database.expiring -= 1;
+                        database.count_deadline(old, None);
                     }
                     Expiry::AtMs(deadline) => {
                         entry.set_expiry_ms(Some(deadline));
-                        database.expiring += usize::from(!had);
+                        database.count_deadline(old, Some(deadline));
                         database.table.note_deadline(hash, deadline.max(0) as u64);
                         scope.store.deadlines().note(index, deadline);
                     }
@@ -371,7 +394,7 @@ impl<'a, 's> WriteView<'a, 's> {
                 }
                 slot.insert(entry);
                 if let Some(deadline) = deadline {
-                    database.expiring += 1;
+                    database.count_deadline(None, Some(deadline));
                     database.table.note_deadline(hash, deadline.max(0) as u64);
                     scope.store.deadlines().note(index, deadline);
                 }
@@ -401,7 +424,7 @@ impl<'a, 's> WriteView<'a, 's> {
         let database = stripe.database_mut(db);
         database.table.insert(hash, entry);
         if let Some(deadline) = deadline {
-            database.expiring += 1;
+            database.count_deadline(None, Some(deadline));
             database.table.note_deadline(hash, deadline.max(0) as u64);
             self.scope.store.deadlines().note(index, deadline);
         }
@@ -429,9 +452,7 @@ impl<'a, 's> WriteView<'a, 's> {
         let database = stripe.database_mut(db);
         let mut entry = database.table.remove(hash, |entry| entry.key() == key)?;
         Stripe::before_change(&capture, bit, db, &mut entry);
-        if entry.expiry_ms().is_some() {
-            database.expiring -= 1;
-        }
+        database.count_deadline(entry.expiry_ms(), None);
         Some(entry)
     }
 
@@ -491,12 +512,11 @@ impl<'a, 's> WriteView<'a, 's> {
             return false;
         };
         let entry = entry.into_inner();
-        let had = entry.expiry_ms().is_some();
+        let old = entry.expiry_ms();
         entry.set_expiry_ms(deadline_ms);
         let db = self.db;
         let database = Self::database(self.held, index, db);
-        database.expiring =
-            database.expiring + usize::from(deadline_ms.is_some()) - usize::from(had);
+        database.count_deadline(old, deadline_ms);
         if let Some(deadline) = deadline_ms {
             database.table.note_deadline(hash, deadline.max(0) as u64);
             self.scope.store.deadlines().note(index, deadline);
@@ -609,6 +629,12 @@ impl<'a, 's> KeyspaceView<'a, 's> {
         }
         let mut held = self.held.owner().lock_one(index);
         write(&mut WriteView::new(self.scope, &mut held, db, self.effects))
+    }
+
+    /// Whether no stripe is held, so that others may be locked at other times: outside
+    /// of transactions and scripts.
+    pub fn holds_nothing(&self) -> bool {
+        self.held.is_nothing() && !self.held.is_global()
     }
 
     /// Takes every stripe, for an operation on the whole keyspace at once.

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod generic;
 pub mod geo;
 pub mod hash;
+pub mod help;
 pub mod hyperloglog;
 pub mod list;
 pub mod pubsub;

@@ -184,11 +184,11 @@ bits! {
         FAST = 14, "fast";
         NO_AUTH = 15, "no_auth";
         MAY_REPLICATE = 16, "may_replicate";
+        NO_MANDATORY_KEYS = 3, "no_mandatory_keys";
         NO_ASYNC_LOADING = 23, "no_async_loading";
         NO_MULTI = 24, "no_multi";
-        ALLOW_BUSY = 26, "allow_busy";
-        NO_MANDATORY_KEYS = 3, "no_mandatory_keys";
         MOVABLEKEYS = 18, "movablekeys";
+        ALLOW_BUSY = 26, "allow_busy";
         /// Keys beyond the arguments are read or written (SORT BY, scripts): the
         /// command takes exclusive access.
         TOUCHES_ARBITRARY_KEYS = 25, "touches_arbitrary_keys";
@@ -300,6 +300,11 @@ impl KeySpec {
             },
             notes: "",
         }
+    }
+
+    /// A remark for COMMAND INFO.
+    pub const fn noted(self, notes: &'static str) -> Self {
+        Self { notes, ..self }
     }
 
     /// A count at `index` and as many keys behind it.
@@ -491,6 +496,10 @@ pub const fn block(name: &'static str, parts: &'static [Arg]) -> Arg {
 /// arguments and what is done with each.
 pub type FindKeys = fn(&[&[u8]]) -> Option<Vec<(usize, KeyFlags)>>;
 
+/// Tells what this invocation does with the keys of a specification that is marked
+/// [`KeyFlags::VARIABLE_FLAGS`].
+pub type VaryKeyFlags = fn(&[&[u8]]) -> KeyFlags;
+
 /// A command. See [`command`] for the usual values of what a declaration leaves out.
 #[derive(Clone, Copy)]
 pub struct Command {
@@ -510,6 +519,7 @@ pub struct Command {
     pub not_categories: Categories,
     pub keys: &'static [KeySpec],
     pub find_keys: Option<FindKeys>,
+    pub vary_key_flags: Option<VaryKeyFlags>,
     pub args: &'static [Arg],
     pub history: &'static [(&'static str, &'static str)],
     pub tips: &'static [&'static str],
@@ -533,6 +543,7 @@ pub const fn command(name: &'static str, group: Group, arity: i32, run: Run) -> 
         not_categories: Categories::NONE,
         keys: &[],
         find_keys: None,
+        vary_key_flags: None,
         args: &[],
         history: &[],
         tips: &[],
@@ -544,19 +555,38 @@ pub const fn command(name: &'static str, group: Group, arity: i32, run: Run) -> 
 }
 
 impl Command {
-    /// All flags, those that follow from the function included.
+    /// All flags, those that follow from the function included. A command may declare
+    /// itself READONLY although its function writes: what it changes (a cached estimate)
+    /// is no change in a client's eyes.
     pub const fn all_flags(&self) -> Flags {
         let derived = match self.run {
+            Run::Write(_) if self.flags.has(Flags::READONLY) => Flags::NONE,
             Run::Read(_) => Flags::READONLY,
             Run::Write(_) => Flags::WRITE,
             _ => Flags::NONE,
         };
-        let movable = if self.find_keys.is_some() {
+        let movable = if self.find_keys.is_some() || self.has_movable_keys() {
             Flags::MOVABLEKEYS
         } else {
             Flags::NONE
         };
         self.flags.or(derived).or(movable)
+    }
+
+    /// Whether some key's place depends on other arguments than their number.
+    const fn has_movable_keys(&self) -> bool {
+        let mut index = 0;
+        while index < self.keys.len() {
+            let spec = &self.keys[index];
+            if !matches!(
+                (&spec.begin, &spec.find),
+                (Begin::Index(_), Find::Range { .. })
+            ) {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     /// All ACL categories, by Redis's rules of implication.

@@ -177,6 +177,10 @@ impl Known {
             let Some(start) = start_of(spec.begin, argv) else {
                 continue;
             };
+            let flags = match self.command.vary_key_flags {
+                Some(vary) if spec.flags.has(KeyFlags::VARIABLE_FLAGS) => vary(argv),
+                _ => spec.flags,
+            };
             match spec.find {
                 Find::Unknown => {}
                 Find::Range { last, step, limit } => {
@@ -193,11 +197,7 @@ impl Known {
                     if last >= argv.len() {
                         return None;
                     }
-                    keys.extend(
-                        (start..=last)
-                            .step_by(step.max(1))
-                            .map(|at| (at, spec.flags)),
-                    );
+                    keys.extend((start..=last).step_by(step.max(1)).map(|at| (at, flags)));
                 }
                 Find::Count { count, first, step } => {
                     let count = ochre_structures::number::parse_i64(argv.get(start + count)?)?;
@@ -209,11 +209,7 @@ impl Known {
                         .and_then(|n| n.checked_add(first));
                     match last {
                         Some(last) if last < argv.len() => {
-                            keys.extend(
-                                (first..=last)
-                                    .step_by(step.max(1))
-                                    .map(|at| (at, spec.flags)),
-                            );
+                            keys.extend((first..=last).step_by(step.max(1)).map(|at| (at, flags)));
                         }
                         // No key, or more than there are arguments.
                         None if count == 0 => {}

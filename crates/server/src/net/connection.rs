@@ -15,10 +15,15 @@ pub struct Connection {
     pub session: Session,
     /// A request that has not arrived whole.
     pub partial: Option<Box<Partial>>,
+    /// A complete request of several reads that waits for the end of a pause, in front
+    /// of `stash`.
+    pub parked: Option<Box<Partial>>,
     /// Input that must wait: behind a blocked command, a pause, or a reply in the making.
     pub stash: Vec<u8>,
     /// A reply that is made in slices as the connection drains.
     pub drawing: Option<Box<Drawing>>,
+    /// Whether the worker gets on with `drawing` by itself, as nothing is being sent.
+    pub is_working: bool,
     /// What the client waits for, while it is [`Stall::Blocked`].
     pub blocked: Option<Arc<Blocked>>,
     /// Why no commands of this connection run for now.
@@ -50,6 +55,8 @@ pub struct Partial {
     pub big: Vec<Arc<Vec<u8>>>,
     /// The large argument being received, and its full length with the CR LF.
     pub filling: Option<(Vec<u8>, usize)>,
+    /// Whether it came as an inline request. Known once it is complete.
+    pub is_inline: bool,
 }
 
 impl Partial {
@@ -71,8 +78,10 @@ impl Connection {
             token,
             session,
             partial: None,
+            parked: None,
             stash: Vec::new(),
             drawing: None,
+            is_working: false,
             blocked: None,
             stalled: None,
             over_limit_since_ms: None,
@@ -81,6 +90,8 @@ impl Connection {
 
     /// Bytes of input held for this connection.
     pub fn input_bytes(&self) -> usize {
-        self.stash.len() + self.partial.as_ref().map_or(0, |partial| partial.len())
+        let pending = [&self.partial, &self.parked];
+        let pending = pending.into_iter().flatten().map(|partial| partial.len());
+        self.stash.len() + pending.sum::<usize>()
     }
 }

@@ -178,6 +178,12 @@ impl Reader {
                 continue;
             }
             run(engine, connection, known[index], &argv, &[], out);
+            if connection.stalled == Some(Stall::Paused) {
+                // It has not run: it waits in front of what follows.
+                connection.partial = None;
+                let start = index.checked_sub(1).map_or(0, |at| self.requests[at].end);
+                return &input[start..];
+            }
             if connection.stalled.is_some() {
                 // Whatever follows waits; a partial request kept above is part of it.
                 if connection.partial.take().is_some() || request.end < input.len() {
@@ -258,8 +264,8 @@ impl Reader {
             match advance(&mut partial, &limits) {
                 Ok(Status::Incomplete) => {}
                 Ok(status) => {
-                    let is_inline = status == Status::CompleteInline;
-                    execute_partial(engine, connection, &partial, is_inline, out);
+                    partial.is_inline = status == Status::CompleteInline;
+                    execute_partial(engine, connection, partial, out);
                     return input;
                 }
                 Err(error) => {
@@ -294,11 +300,28 @@ impl Reader {
         match advance(&mut partial, &limits) {
             Ok(Status::Incomplete) => connection.partial = Some(partial),
             Ok(status) => {
-                let is_inline = status == Status::CompleteInline;
-                execute_partial(engine, connection, &partial, is_inline, out);
+                partial.is_inline = status == Status::CompleteInline;
+                execute_partial(engine, connection, partial, out);
             }
             Err(error) => fail(connection, &error, out),
         }
+    }
+
+    /// Goes on with the input that had to wait while the connection was stalled.
+    pub fn resume(
+        &mut self,
+        engine: &mut Engine<'_>,
+        connection: &mut Connection,
+        out: &mut Reply,
+    ) {
+        if let Some(parked) = connection.parked.take() {
+            execute_partial(engine, connection, parked, out);
+            if connection.stalled.is_some() {
+                return;
+            }
+        }
+        let stash = std::mem::take(&mut connection.stash);
+        self.read(engine, connection, &stash, out);
     }
 }
 
@@ -401,11 +424,22 @@ fn advance(partial: &mut Partial, limits: &Limits) -> Result<Status, ProtocolErr
 fn execute_partial(
     engine: &mut Engine<'_>,
     connection: &mut Connection,
-    partial: &Partial,
-    is_inline: bool,
+    partial: Box<Partial>,
     out: &mut Reply,
 ) {
-    let source = if is_inline {
+    run_partial(engine, connection, &partial, out);
+    if connection.stalled == Some(Stall::Paused) {
+        connection.parked = Some(partial);
+    }
+}
+
+fn run_partial(
+    engine: &mut Engine<'_>,
+    connection: &mut Connection,
+    partial: &Partial,
+    out: &mut Reply,
+) {
+    let source = if partial.is_inline {
         partial.parser.scratch()
     } else {
         &partial.buffer
@@ -451,6 +485,11 @@ fn run(
     let written = out.len();
     out.set_protocol(session.protocol);
     let executed = execute::execute_found(&mut engine.call(session), known, argv, big, out);
+    if matches!(executed, Executed::Paused) {
+        connection.stalled = Some(Stall::Paused);
+        connection.session.update_flags(|flags| flags.paused = true);
+        return;
+    }
     match connection.session.reply_mode {
         ReplyMode::On => {}
         ReplyMode::Off | ReplyMode::Skip => {

@@ -1,8 +1,8 @@
 //! Listening sockets, and the thread that accepts.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
@@ -124,10 +125,74 @@ impl Bound {
     }
 }
 
+/// What other threads may tell the accepting thread.
+#[derive(Debug)]
+pub struct Control {
+    stop: AtomicBool,
+    wake: OwnedFd,
+    /// The TCP sockets in use. The thread looks at them again whenever it is woken.
+    tcp: Mutex<Arc<Vec<Socket>>>,
+}
+
+impl Control {
+    fn wake(&self) {
+        // The counter of a new eventfd cannot be full.
+        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+    }
+
+    /// The TCP port listened on, or 0.
+    pub fn port(&self) -> u16 {
+        let tcp = self.tcp.lock();
+        tcp.iter()
+            .find_map(|socket| Some(socket.local_addr().ok()?.as_socket()?.port()))
+            .unwrap_or(0)
+    }
+}
+
+/// Listens where `config` says, instead of where the server listens now.
+///
+/// # Errors
+/// An address that cannot be bound; then everything is as before.
+pub fn change(server: &Server, config: &Config) -> Result<(), StartError> {
+    let Some(control) = server.listening.get() else {
+        return Ok(());
+    };
+    let old = control.tcp.lock().clone();
+    // Old addresses may overlap the new ones: they are given up first, and resumed if
+    // the new ones are not to be had. A socket that is shut down stays bound, but does
+    // not stand in the way of others that share their addresses.
+    for socket in old.iter() {
+        let _ = socket.shutdown(Shutdown::Both);
+    }
+    let bound = if config.network.port == 0 {
+        Ok(Vec::new())
+    } else {
+        bind_tcp(config, config.network.port)
+    };
+    match bound {
+        Ok(sockets) => {
+            *control.tcp.lock() = Arc::new(sockets);
+            control.wake();
+            Ok(())
+        }
+        Err(error) => {
+            server.log.warning(&error.to_string());
+            let backlog = i32::try_from(config.network.tcp_backlog).unwrap_or(i32::MAX);
+            for socket in old.iter() {
+                if let Err(error) = socket.listen(backlog) {
+                    let text = format!("Failed to listen again on the old address: {error}");
+                    server.log.warning(&text);
+                }
+            }
+            control.wake();
+            Err(error)
+        }
+    }
+}
+
 /// The accepting thread. Dropping it stops listening.
 pub struct Listeners {
-    stop: Arc<AtomicBool>,
-    wake: OwnedFd,
+    control: Arc<Control>,
     thread: Option<JoinHandle<()>>,
     unix_path: Option<PathBuf>,
     has_tcp: bool,
@@ -139,20 +204,23 @@ impl Listeners {
     /// # Errors
     /// When no thread or descriptor is to be had.
     pub fn start(bound: Bound, server: Arc<Server>) -> io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let control = Arc::new(Control {
+            stop: AtomicBool::new(false),
+            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            tcp: Mutex::new(Arc::new(bound.tcp)),
+        });
+        let _ = server.listening.set(control.clone());
+        let has_tcp = !control.tcp.lock().is_empty();
         let unix_path = bound.unix.as_ref().map(|(_, path)| path.clone());
-        let has_tcp = !bound.tcp.is_empty();
+        let unix = bound.unix.map(|(socket, _)| socket);
         let thread = std::thread::Builder::new()
             .name("ochre-accept".into())
             .spawn({
-                let stop = stop.clone();
-                let wake = wake.try_clone()?;
-                move || accept_all(&bound, &server, &stop, wake.as_fd())
+                let control = control.clone();
+                move || accept_all(&control, unix.as_ref(), &server)
             })?;
         Ok(Self {
-            stop,
-            wake,
+            control,
             thread: Some(thread),
             unix_path,
             has_tcp,
@@ -172,9 +240,8 @@ impl Listeners {
 
 impl Drop for Listeners {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        // The counter of a new eventfd cannot be full.
-        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        self.control.stop.store(true, Ordering::Release);
+        self.control.wake();
         if let Some(thread) = self.thread.take() {
             // A panic has been reported already.
             let _ = thread.join();
@@ -187,22 +254,40 @@ impl Drop for Listeners {
 
 /// How long accepting rests when descriptors have run out.
 const EXHAUSTED_REST: Duration = Duration::from_millis(50);
+/// How long it rests while its sockets are being exchanged.
+const CHANGE_REST: Duration = Duration::from_millis(1);
 
-fn accept_all(bound: &Bound, server: &Server, stop: &AtomicBool, wake: BorrowedFd<'_>) {
-    let sockets: Vec<(&Socket, bool)> = bound
-        .tcp
-        .iter()
-        .map(|socket| (socket, false))
-        .chain(bound.unix.iter().map(|(socket, _)| (socket, true)))
-        .collect();
-    while !stop.load(Ordering::Acquire) {
+fn accept_all(control: &Control, unix: Option<&Socket>, server: &Server) {
+    while !control.stop.load(Ordering::Acquire) {
+        let tcp = control.tcp.lock().clone();
+        let sockets: Vec<(&Socket, bool)> = tcp
+            .iter()
+            .map(|socket| (socket, false))
+            .chain(unix.map(|socket| (socket, true)))
+            .collect();
+        accept_on(&sockets, control, server);
+    }
+}
+
+/// Accepts on these sockets until woken.
+fn accept_on(sockets: &[(&Socket, bool)], control: &Control, server: &Server) {
+    loop {
         let mut polled: Vec<PollFd<'_>> = sockets
             .iter()
             .map(|(socket, _)| PollFd::new(*socket, PollFlags::IN))
             .collect();
-        polled.push(PollFd::from_borrowed_fd(wake, PollFlags::IN));
+        polled.push(PollFd::from_borrowed_fd(
+            control.wake.as_fd(),
+            PollFlags::IN,
+        ));
         if poll(&mut polled, None).is_err() {
             continue;
+        }
+        if !polled[sockets.len()].revents().is_empty() {
+            let mut count = [0; 8];
+            // Woken is woken, whatever the counter says.
+            let _ = rustix::io::read(&control.wake, &mut count);
+            return;
         }
         for (index, &(socket, is_unix)) in sockets.iter().enumerate() {
             if polled[index].revents().is_empty() {
@@ -213,6 +298,11 @@ fn accept_all(bound: &Bound, server: &Server, stop: &AtomicBool, wake: BorrowedF
                     Ok((accepted, peer)) => admit(server, accepted, &peer, is_unix),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    // Shut down by a change of address that is under way.
+                    Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                        std::thread::sleep(CHANGE_REST);
+                        break;
+                    }
                     Err(error) => {
                         server
                             .log

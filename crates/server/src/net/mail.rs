@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crossbeam_queue::SegQueue;
 
 use super::reactor::{Token, Waker};
+use crate::pubsub::Message;
+use crate::tracking::Invalidated;
 
 /// A piece of mail.
 pub enum Mail {
@@ -15,6 +17,19 @@ pub enum Mail {
     Close(Token),
     /// Bytes of a complete reply or push for a connection. The same bytes may go to many.
     Message { to: Token, bytes: Arc<Vec<u8>> },
+    /// A published message for subscribers on this worker.
+    Published {
+        to: Arc<[Token]>,
+        message: Arc<Message>,
+    },
+    /// Keys that a client may have cached have changed.
+    Invalidate {
+        to: Token,
+        keys: Invalidated,
+        is_redirected: bool,
+    },
+    /// The client that gets this client's invalidations is gone.
+    RedirectBroken { to: Token, redirect: u64 },
     /// A blocked client's command was served elsewhere: its reply, made for its protocol.
     Served {
         to: Token,
@@ -53,8 +68,18 @@ impl Mailbox {
         }
     }
 
+    /// Puts mail and wakes the worker.
     pub fn put(&self, mail: Mail) {
+        self.put_quietly(mail);
+        self.wake();
+    }
+
+    /// Puts mail; the worker finds it when it is woken.
+    pub fn put_quietly(&self, mail: Mail) {
         self.queue.push(mail);
+    }
+
+    pub fn wake(&self) {
         self.waker.wake();
     }
 

@@ -23,22 +23,23 @@ enum Piece {
 }
 
 /// Hands the replies to the reactor. What cannot be sent yet, because a source comes
-/// first, is kept in `drawing`.
+/// first, is kept in `drawing`. Returns how many bytes went out.
 pub fn deliver(
     reactor: &mut Reactor,
     token: Token,
     protocol: Protocol,
     parts: (Vec<u8>, Vec<(usize, Insert)>),
     drawing: &mut Option<Box<Drawing>>,
-) {
+) -> u64 {
     let (bytes, inserts) = parts;
     if inserts.is_empty() {
         return put(reactor, token, Chunk::Bytes(bytes), drawing);
     }
     let mut from = 0;
+    let mut sent = 0;
     for (at, insert) in inserts {
         if at > from {
-            put(
+            sent += put(
                 reactor,
                 token,
                 Chunk::Bytes(bytes[from..at].to_vec()),
@@ -47,7 +48,9 @@ pub fn deliver(
             from = at;
         }
         match insert {
-            Insert::Shared(shared) => put(reactor, token, Chunk::Shared(shared), drawing),
+            Insert::Shared(shared) => {
+                sent += put(reactor, token, Chunk::Shared(shared), drawing);
+            }
             Insert::Source(source) => {
                 let drawing = drawing.get_or_insert_with(Box::default);
                 drawing.protocol = protocol;
@@ -56,47 +59,89 @@ pub fn deliver(
         }
     }
     if from < bytes.len() {
-        put(
+        sent += put(
             reactor,
             token,
             Chunk::Bytes(bytes[from..].to_vec()),
             drawing,
         );
     }
+    sent
 }
 
-/// Queues a chunk behind the drawing, or sends it where there is none.
-pub fn put(reactor: &mut Reactor, token: Token, chunk: Chunk, drawing: &mut Option<Box<Drawing>>) {
+/// Queues a chunk behind the drawing, or sends it where there is none. Returns how many
+/// bytes went out.
+pub fn put(
+    reactor: &mut Reactor,
+    token: Token,
+    chunk: Chunk,
+    drawing: &mut Option<Box<Drawing>>,
+) -> u64 {
     match drawing {
-        Some(drawing) => drawing.queue.push_back(Piece::Chunk(chunk)),
-        None => reactor.send(token, chunk),
+        Some(drawing) => {
+            drawing.queue.push_back(Piece::Chunk(chunk));
+            0
+        }
+        None => send(reactor, token, chunk),
     }
 }
 
-/// Draws one slice of the first source and sends it. Returns whether anything is left.
-pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> bool {
+fn send(reactor: &mut Reactor, token: Token, chunk: Chunk) -> u64 {
+    let bytes = match &chunk {
+        Chunk::Bytes(bytes) => bytes.len(),
+        Chunk::Shared(bytes) => (**bytes).as_ref().len(),
+    };
+    reactor.send(token, chunk);
+    bytes as u64
+}
+
+/// How a drawing goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Everything is with the reactor.
+    Complete,
+    /// A slice is being sent: go on when the connection has drained.
+    Sending,
+    /// A source still works out what to write: go on when others had their turn.
+    Working,
+}
+
+/// Draws one slice of the first source and sends it, or lets the source work for as
+/// long as a slice takes. Returns how many bytes went out, and how it goes on.
+pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> (u64, Progress) {
     let mut drawn = 0;
+    let mut sent = 0;
     while drawn < SLICE_BYTES {
         match drawing.queue.front_mut() {
-            None => return false,
+            None => return (sent, Progress::Complete),
             Some(Piece::Source(source)) => {
                 let mut reply = Reply::with_buffer(reactor.recycled(), drawing.protocol);
                 let more = source.draw(&mut reply, SLICE_BYTES);
-                drawn += reply.len().max(1);
                 let (bytes, inserts) = reply.into_parts();
                 // Elements are bytes: a source within a source has no use.
                 debug_assert!(inserts.is_empty());
-                reactor.send(token, Chunk::Bytes(bytes));
+                let is_silent = bytes.is_empty();
+                drawn += bytes.len().max(1);
+                if !is_silent {
+                    sent += send(reactor, token, Chunk::Bytes(bytes));
+                }
                 if !more {
                     drawing.queue.pop_front();
+                } else if is_silent {
+                    return (sent, Progress::Working);
                 }
             }
             Some(Piece::Chunk(_)) => {
                 if let Some(Piece::Chunk(chunk)) = drawing.queue.pop_front() {
-                    reactor.send(token, chunk);
+                    sent += send(reactor, token, chunk);
                 }
             }
         }
     }
-    !drawing.queue.is_empty()
+    let progress = if drawing.queue.is_empty() {
+        Progress::Complete
+    } else {
+        Progress::Sending
+    };
+    (sent, progress)
 }

@@ -14,16 +14,17 @@ use ochre_resp::{Protocol, Reply};
 use super::connection::{Connection, Stall};
 use super::input::{self, Engine, Reader};
 use super::mail::{Mail, Mailbox, NewConnection};
-use super::output;
+use super::output::{self, Progress};
 use super::reactor::{Chunk, Close, Ended, Fill, Handler, Reactor, Token};
 use crate::blocking;
 use crate::clients::NewClient;
 use crate::commands::spec::TimeoutReply;
-use crate::commands::transactions;
+use crate::commands::{pubsub, transactions};
 use crate::config::values::ClientClass;
 use crate::execute::{Call, Local};
 use crate::live::Live;
 use crate::pause::Paused;
+use crate::pubsub::Message;
 use crate::server::Server;
 use crate::session::Session;
 
@@ -48,10 +49,17 @@ struct Desk {
     reader: Reader,
     connections: Vec<Slot>,
     free: Vec<u32>,
+    /// Connections with a command that waits for the end of a pause, in the order in
+    /// which they began to wait.
+    paused: Vec<Token>,
+    /// When this tick's first event was met, by the local clock.
+    tick_started: Option<u64>,
     /// When the waits of blocked clients end, and whose they are.
     deadlines: BTreeSet<(i64, u32)>,
     stop: bool,
     cared_at_ms: i64,
+    /// Connections whose reply is worked out slice by slice, a slice each tick.
+    working: Vec<Token>,
 }
 
 /// A place in the table of connections; generations tell successive tenants apart.
@@ -71,9 +79,12 @@ impl Worker {
             reader: Reader::default(),
             connections: Vec::new(),
             free: Vec::new(),
+            paused: Vec::new(),
+            tick_started: None,
             deadlines: BTreeSet::new(),
             stop: false,
             cared_at_ms: 0,
+            working: Vec::new(),
             server,
             index,
         };
@@ -88,8 +99,10 @@ impl Worker {
                 self.desk.server.log.warning(&text);
                 break;
             }
-            self.desk.local.stats.merge_into(&self.desk.server.stats);
+            self.desk.resume_paused(&mut self.reactor);
+            self.desk.work(&mut self.reactor);
             self.desk.end_overdue_waits(&mut self.reactor);
+            self.desk.end_tick();
             self.desk.care(&mut self.reactor);
         }
         // What was answered still leaves: one more tick without waiting.
@@ -160,6 +173,9 @@ impl Desk {
             blocking::cancel(&call, &blocked);
         }
         transactions::forget(&self.server, &mut connection.session);
+        pubsub::unsubscribe_all(&self.server, &mut connection.session);
+        self.server.monitors.remove(connection.session.id());
+        self.server.trackers.set(&connection.session.client, None);
         let slot = &mut self.connections[connection.token.slot() as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(connection.token.slot());
@@ -181,6 +197,9 @@ impl Desk {
             return;
         };
         self.local.now_ms = crate::clock::now_ms();
+        if self.tick_started.is_none() {
+            self.tick_started = Some(self.local.clock.raw());
+        }
         let mut out = Reply::with_buffer(reactor.recycled(), connection.session.protocol);
         let mut engine = Engine {
             server: &self.server,
@@ -188,8 +207,12 @@ impl Desk {
             generation: &mut self.generation,
             local: &mut self.local,
         };
+        let was_paused = connection.stalled == Some(Stall::Paused);
         let was_blocked = connection.blocked.is_some();
         work(&mut self.reader, &mut engine, &mut connection, &mut out);
+        if connection.stalled == Some(Stall::Paused) && !was_paused {
+            self.paused.push(token);
+        }
         if let Some(blocked) = &connection.blocked
             && !was_blocked
             && let Some(deadline) = blocked.deadline_ms
@@ -204,7 +227,8 @@ impl Desk {
         let token = connection.token;
         let protocol = connection.session.protocol;
         let had_output = !out.is_empty();
-        output::deliver(
+        self.local.stats.writes += u64::from(had_output);
+        self.local.stats.output_bytes += output::deliver(
             reactor,
             token,
             protocol,
@@ -220,7 +244,91 @@ impl Desk {
         if had_output && self.exceeds_output_limit(reactor, &mut connection) {
             return self.close(reactor, connection, Close::Now);
         }
+        // A source that wrote nothing yet waits for no socket to drain.
+        let is_silent = connection.drawing.is_some() && reactor.queued_bytes(token) == 0;
+        if is_silent {
+            self.note_working(&mut connection);
+        }
         self.put_back(connection);
+    }
+
+    /// Writes a push message to a connection.
+    fn push(
+        &mut self,
+        reactor: &mut Reactor,
+        token: Token,
+        write: impl FnOnce(&Session, &mut Reply),
+    ) {
+        if let Some(connection) = self.take(token) {
+            let protocol = connection.session.protocol;
+            let mut out = Reply::with_buffer(reactor.recycled(), protocol);
+            write(&connection.session, &mut out);
+            self.deliver(reactor, connection, out);
+        }
+    }
+
+    /// Sends a published message to its receivers here.
+    fn deliver_published(&mut self, reactor: &mut Reactor, to: &[Token], message: &Message) {
+        for &token in to {
+            let Some(mut connection) = self.take(token) else {
+                continue;
+            };
+            let mut bytes = reactor.recycled();
+            bytes.extend_from_slice(message.bytes(connection.session.protocol));
+            output::put(reactor, token, Chunk::Bytes(bytes), &mut connection.drawing);
+            if self.exceeds_output_limit(reactor, &mut connection) {
+                self.close(reactor, connection, Close::Now);
+            } else {
+                self.put_back(connection);
+            }
+        }
+    }
+
+    fn note_working(&mut self, connection: &mut Connection) {
+        if !connection.is_working {
+            connection.is_working = true;
+            self.working.push(connection.token);
+        }
+    }
+
+    /// Lets each reply that is being worked out get on by a slice.
+    fn work(&mut self, reactor: &mut Reactor) {
+        for token in std::mem::take(&mut self.working) {
+            if let Some(mut connection) = self.take(token) {
+                connection.is_working = false;
+                self.draw(reactor, connection);
+            }
+        }
+    }
+
+    /// Draws a slice of the reply of a connection that was taken out of the table; goes
+    /// on with its commands when that was the last.
+    fn draw(&mut self, reactor: &mut Reactor, mut connection: Box<Connection>) {
+        let token = connection.token;
+        let Some(drawing) = connection.drawing.as_mut() else {
+            return self.put_back(connection);
+        };
+        let (drawn, progress) = output::draw(reactor, token, drawing);
+        self.local.stats.output_bytes += drawn;
+        self.local.stats.writes += 1;
+        match progress {
+            Progress::Sending => self.put_back(connection),
+            Progress::Working => {
+                self.note_working(&mut connection);
+                self.put_back(connection);
+            }
+            Progress::Complete => {
+                connection.drawing = None;
+                if connection.session.close {
+                    return self.close(reactor, connection, Close::AfterFlush);
+                }
+                let was_stalled = connection.stalled == Some(Stall::Drawing);
+                self.put_back(connection);
+                if was_stalled {
+                    self.unstall(reactor, token);
+                }
+            }
+        }
     }
 
     /// Whether a client leaves more output unread than it may.
@@ -228,7 +336,11 @@ impl Desk {
         let queued = reactor.queued_bytes(connection.token) as u64;
         let client = &connection.session.client;
         client.output_bytes.store(queued, Ordering::Relaxed);
-        let class = ClientClass::Normal;
+        let class = if connection.session.subscriptions.is_some() {
+            ClientClass::Pubsub
+        } else {
+            ClientClass::Normal
+        };
         let limit = self.live.config.clients.output_buffer_limits.of(class);
         let hard = limit.hard_bytes > 0 && queued >= limit.hard_bytes;
         let soft = if limit.soft_bytes > 0 && queued >= limit.soft_bytes {
@@ -307,11 +419,20 @@ impl Desk {
 
     /// How long the reactor may sleep.
     fn patience(&self) -> Option<Duration> {
+        if !self.working.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let until_wait = self.deadlines.first().map(|&(deadline, _)| {
             Duration::from_millis((deadline - crate::clock::now_ms()).max(0) as u64)
         });
-        let until_care = self.needs_care().then_some(CARE_INTERVAL);
-        until_wait.into_iter().chain(until_care).min()
+        let until_resumed = (!self.paused.is_empty()).then(|| {
+            let left_ms = self.server.pause.until_ms() - crate::clock::now_ms();
+            Duration::from_millis(left_ms.max(0) as u64)
+        });
+        let until_care =
+            (self.live.config.clients.idle_timeout_seconds > 0).then_some(CARE_INTERVAL);
+        let reasons = [until_wait, until_resumed, until_care];
+        reasons.into_iter().flatten().min()
     }
 
     /// Runs the input that had to wait.
@@ -321,20 +442,46 @@ impl Desk {
                 return;
             }
             connection.stalled = None;
-            let stash = std::mem::take(&mut connection.stash);
-            reader.read(engine, connection, &stash, out);
+            reader.resume(engine, connection, out);
         });
     }
 
-    /// Whether some connection needs to be looked after without an event of its own.
-    fn needs_care(&self) -> bool {
-        self.live.config.clients.idle_timeout_seconds > 0
-            || self.server.pause.state(crate::clock::now_ms()) != Paused::Nothing
-            || self.has_stalled()
+    /// Adds the tick to the common figures.
+    fn end_tick(&mut self) {
+        let server = &self.server;
+        let busy_us = self.tick_started.take().map_or(0, |started| {
+            let clock = &self.local.clock;
+            clock.delta_as_nanos(started, clock.raw()) / 1000
+        });
+        crate::stats::add(&server.stats.counters.ticks, 1);
+        crate::stats::add(&server.stats.counters.tick_microseconds, busy_us);
+        self.local
+            .stats
+            .merge_into(&server.stats, self.local.now_ms);
+        server.memory.watch_peak(self.local.now_ms);
     }
 
-    fn has_stalled(&self) -> bool {
-        false
+    /// Runs the commands that waited for a pause, if that is over.
+    fn resume_paused(&mut self, reactor: &mut Reactor) {
+        if self.paused.is_empty() {
+            return;
+        }
+        if self.server.pause.state(crate::clock::now_ms()) != Paused::Nothing {
+            return;
+        }
+        for token in std::mem::take(&mut self.paused) {
+            let slot = &mut self.connections[token.slot() as usize];
+            let connection = slot.connection.as_mut().filter(|c| c.token == token);
+            if let Some(connection) = connection
+                && connection.stalled == Some(Stall::Paused)
+            {
+                connection.stalled = None;
+                connection
+                    .session
+                    .update_flags(|flags| flags.paused = false);
+                self.unstall(reactor, token);
+            }
+        }
     }
 
     /// Closes connections idle for too long, now and then.
@@ -371,9 +518,38 @@ impl Desk {
     }
 }
 
+/// Writes an invalidation: a push message in RESP3; in RESP2 a message on the channel
+/// that a client subscribes to in order to get the invalidations of another.
+fn push_invalidation(
+    session: &Session,
+    keys: Option<&[Box<[u8]>]>,
+    is_redirected: bool,
+    out: &mut Reply,
+) {
+    const CHANNEL: &[u8] = b"__redis__:invalidate";
+    if out.is_resp3() {
+        out.push(2);
+        out.bulk(b"invalidate");
+    } else if is_redirected && session.is_subscriber() {
+        out.push(3);
+        out.bulk(b"message");
+        out.bulk(CHANNEL);
+    } else {
+        return;
+    }
+    match keys {
+        Some(keys) => {
+            out.array(keys.len());
+            keys.iter().for_each(|key| out.bulk(key));
+        }
+        None => out.null(),
+    }
+}
+
 impl Handler for Desk {
     fn received(&mut self, reactor: &mut Reactor, token: Token, bytes: &[u8]) {
-        crate::stats::add(&self.server.stats.counters.input_bytes, bytes.len() as u64);
+        self.local.stats.reads += 1;
+        self.local.stats.input_bytes += bytes.len() as u64;
         self.with(reactor, token, |reader, engine, connection, out| {
             reader.read(engine, connection, bytes, out);
             let limit = engine.live.config.clients.query_buffer_limit_bytes;
@@ -403,22 +579,12 @@ impl Handler for Desk {
         let Some(connection) = slot.connection.as_mut() else {
             return;
         };
-        if connection.over_limit_since_ms.is_some() {
-            connection.over_limit_since_ms = None;
-        }
-        let Some(drawing) = connection.drawing.as_mut() else {
-            return;
-        };
-        if output::draw(reactor, token, drawing) {
-            return;
-        }
-        connection.drawing = None;
-        if connection.session.close {
-            if let Some(connection) = self.take(token) {
-                self.close(reactor, connection, Close::AfterFlush);
-            }
-        } else if connection.stalled == Some(Stall::Drawing) {
-            self.unstall(reactor, token);
+        connection.over_limit_since_ms = None;
+        if connection.drawing.is_some()
+            && !connection.is_working
+            && let Some(connection) = slot.connection.take()
+        {
+            self.draw(reactor, connection);
         }
     }
 
@@ -434,12 +600,33 @@ impl Handler for Desk {
                 Mail::Message { to, bytes } => {
                     if let Some(mut connection) = self.take(to) {
                         let chunk = Chunk::Shared(bytes);
-                        output::put(reactor, to, chunk, &mut connection.drawing);
+                        self.local.stats.output_bytes +=
+                            output::put(reactor, to, chunk, &mut connection.drawing);
                         self.deliver(reactor, connection, Reply::new(Protocol::Resp2));
                     }
                 }
+                Mail::Published { to, message } => self.deliver_published(reactor, &to, &message),
+                Mail::Invalidate {
+                    to,
+                    keys,
+                    is_redirected,
+                } => {
+                    self.push(reactor, to, |session, out| {
+                        push_invalidation(session, keys.as_deref(), is_redirected, out);
+                    });
+                }
+                Mail::RedirectBroken { to, redirect } => {
+                    self.push(reactor, to, |_, out| {
+                        if out.is_resp3() {
+                            out.push(2);
+                            out.bulk(b"tracking-redir-broken");
+                            out.integer(redirect as i64);
+                        }
+                    });
+                }
                 Mail::Served { to, wait, reply } => self.unblock(reactor, to, Some(wait), reply),
                 Mail::Unblock { to, error } => self.end_wait(reactor, to, error),
+                // The tick ends with a look at those who wait.
                 Mail::PauseChanged => {}
                 Mail::ConfigChanged => {
                     self.generation = self.server.generation();
@@ -463,7 +650,8 @@ impl Handler for Desk {
     }
 
     fn filled(&mut self, reactor: &mut Reactor, token: Token, added: usize) {
-        crate::stats::add(&self.server.stats.counters.input_bytes, added as u64);
+        self.local.stats.reads += 1;
+        self.local.stats.input_bytes += added as u64;
         self.with(reactor, token, |reader, engine, connection, out| {
             reader.filled(engine, connection, out);
         });

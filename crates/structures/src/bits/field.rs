@@ -7,8 +7,6 @@
 //!
 //! Invariant: a value that is read or written lies within [`Field::min`] and [`Field::max`].
 
-use super::grow_to;
-
 /// The type of a field: its sign and its width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
@@ -113,15 +111,9 @@ impl Field {
     }
 
     /// Sets the value at a bit offset and returns the old one, or `None` if the new one does not
-    /// fit and must not be forced. Lengthens the string to hold the field; the caller has checked
-    /// the offset against the limit on a string's length.
-    pub fn set(
-        self,
-        bytes: &mut Vec<u8>,
-        offset: u64,
-        value: i64,
-        overflow: Overflow,
-    ) -> Option<i64> {
+    /// fit and must not be forced. The string must be long enough to hold the field; past its end
+    /// nothing is written.
+    pub fn set(self, bytes: &mut [u8], offset: u64, value: i64, overflow: Overflow) -> Option<i64> {
         let old = self.read(bytes, offset);
         // Redis reads the argument for an unsigned field as unsigned: -1 is too large, not small.
         let wanted = match self.sign {
@@ -134,10 +126,10 @@ impl Field {
     }
 
     /// Adds to the value at a bit offset and returns the sum, or `None` if it does not fit and
-    /// must not be forced. Lengthens the string as [`Self::set`] does.
+    /// must not be forced. The string must be long enough, as for [`Self::set`].
     pub fn increment(
         self,
-        bytes: &mut Vec<u8>,
+        bytes: &mut [u8],
         offset: u64,
         by: i64,
         overflow: Overflow,
@@ -168,10 +160,12 @@ impl Field {
     }
 
     /// Writes a value that fits.
-    fn write(self, bytes: &mut Vec<u8>, offset: u64, value: i64) {
-        grow_to(bytes, offset + u64::from(self.width));
-        let start = (offset / 8) as usize;
-        let length = (bytes.len() - start).min(WINDOW);
+    fn write(self, bytes: &mut [u8], offset: u64, value: i64) {
+        let start = usize::try_from(offset / 8).unwrap_or(usize::MAX);
+        let length = bytes.len().saturating_sub(start).min(WINDOW);
+        if length == 0 {
+            return;
+        }
         let mut window = [0; WINDOW];
         window[..length].copy_from_slice(&bytes[start..start + length]);
         let unused = 128 - self.width;
@@ -195,7 +189,7 @@ fn window_bits(window: [u8; WINDOW]) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bits::{bit, set_bit};
+    use crate::bits::{bit, length_for, set_bit};
     use proptest::prelude::*;
 
     #[test]
@@ -255,7 +249,7 @@ mod tests {
         }
     }
 
-    fn model_write(field: Field, bytes: &mut Vec<u8>, offset: u64, value: i64) {
+    fn model_write(field: Field, bytes: &mut [u8], offset: u64, value: i64) {
         for place in 0..u64::from(field.width()) {
             let shift = u64::from(field.width()) - 1 - place;
             set_bit(bytes, offset + place, value >> shift & 1 == 1);
@@ -269,7 +263,9 @@ mod tests {
         ) {
             prop_assert_eq!(field.read(&bytes, offset), model_read(field, &bytes, offset));
             let fitted = field.fit(i128::from(value), Overflow::Wrap).unwrap();
-            let (mut written, mut model) = (bytes.clone(), bytes.clone());
+            let mut written = bytes.clone();
+            written.resize(bytes.len().max(length_for(offset + u64::from(field.width()))), 0);
+            let mut model = written.clone();
             field.write(&mut written, offset, fitted);
             model_write(field, &mut model, offset, fitted);
             prop_assert_eq!(&written, &model);
@@ -288,7 +284,7 @@ mod tests {
                 (Overflow::Saturate, Some(sum.clamp(min, max))),
                 (Overflow::Fail, Some(sum).filter(|sum| (min..=max).contains(sum))),
             ] {
-                let mut bytes = Vec::new();
+                let mut bytes = vec![0; 11];
                 field.write(&mut bytes, offset, start);
                 let got = field.increment(&mut bytes, offset, by, overflow);
                 prop_assert_eq!(got.map(i128::from), expected);

@@ -7,7 +7,7 @@
 //!
 //! [`range`] reads the ranges of commands, [`count`] counts and finds bits, [`combine`] is the
 //! logic of whole strings, [`field`] the integers of any width at any place. Bytes past the end of
-//! a string read as zeros; only writes make a string longer.
+//! a string read as zeros; who writes lengthens the string first.
 //!
 //! Nothing here knows keys or the limit on a string's length, which is checked before a write.
 
@@ -29,23 +29,22 @@ pub fn bit(bytes: &[u8], offset: u64) -> bool {
         .is_some_and(|byte| byte << (offset % 8) & 0x80 != 0)
 }
 
-/// Sets the bit at `offset`, lengthening the string with zeros to reach it, and returns the old
-/// one. The caller has checked the offset against the limit on a string's length.
-pub fn set_bit(bytes: &mut Vec<u8>, offset: u64, value: bool) -> bool {
-    grow_to(bytes, offset + 1);
-    let old = bit(bytes, offset);
+/// Sets the bit at `offset` and returns the old one. The string must reach that far (see
+/// [`length_for`]); past its end nothing is written.
+pub fn set_bit(bytes: &mut [u8], offset: u64, value: bool) -> bool {
+    let index = usize::try_from(offset / 8).unwrap_or(usize::MAX);
+    let Some(byte) = bytes.get_mut(index) else {
+        return false;
+    };
     let mask = 0x80 >> (offset % 8);
-    let byte = &mut bytes[(offset / 8) as usize];
+    let old = *byte & mask != 0;
     *byte = if value { *byte | mask } else { *byte & !mask };
     old
 }
 
-/// Lengthens a string with zeros, to hold at least `bits` bits.
-pub fn grow_to(bytes: &mut Vec<u8>, bits: u64) {
-    let length = bits.div_ceil(8) as usize;
-    if bytes.len() < length {
-        bytes.resize(length, 0);
-    }
+/// How many bytes a string needs to hold `bits` bits.
+pub fn length_for(bits: u64) -> usize {
+    usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -59,6 +58,10 @@ mod tests {
             let mut model = std::collections::BTreeMap::new();
             let mut bytes = Vec::new();
             for (offset, value) in writes {
+                if bytes.len() < length_for(offset + 1) {
+                    prop_assert!(!set_bit(&mut bytes, offset, true));
+                    bytes.resize(length_for(offset + 1), 0);
+                }
                 let old = model.insert(offset, value).unwrap_or(false);
                 prop_assert_eq!(set_bit(&mut bytes, offset, value), old);
             }

@@ -27,9 +27,15 @@ pub const PING: Command = Command {
     ..command("ping", Group::Connection, -1, Run::Session(ping))
 };
 
-fn ping(_call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+fn ping(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 1 {
         return Err(Error::Arity("ping".into()));
+    }
+    if call.session.is_subscriber() {
+        out.array(2);
+        out.bulk(b"pong");
+        out.bulk(args.peek().unwrap_or_default());
+        return Ok(Flow::Done);
     }
     match args.peek() {
         Some(message) => out.bulk(message),

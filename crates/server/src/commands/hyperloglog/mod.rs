@@ -1,5 +1,17 @@
-//! The hyperloglog commands.
+//! HyperLogLogs: strings whose bytes estimate how many distinct elements were added.
+
+mod add;
+mod count;
+mod debug;
+mod merge;
+mod value;
 
 use super::spec::Command;
 
-pub const COMMANDS: &[&Command] = &[];
+pub const COMMANDS: &[&Command] = &[
+    &add::PFADD,
+    &count::PFCOUNT,
+    &debug::PFDEBUG,
+    &merge::PFMERGE,
+    &debug::PFSELFTEST,
+];

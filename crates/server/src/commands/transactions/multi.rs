@@ -15,6 +15,8 @@ use crate::session::Session;
 pub struct Transaction {
     pub(super) queue: Vec<Queued>,
     pub(super) aborted: bool,
+    /// All flags of the commands queued.
+    flags: Flags,
 }
 
 /// A command that waits for EXEC.
@@ -28,6 +30,11 @@ impl Transaction {
     /// A command was refused: EXEC will refuse them all.
     pub fn abort(&mut self) {
         self.aborted = true;
+    }
+
+    /// The flags that any of the commands queued has.
+    pub fn flags(&self) -> Flags {
+        self.flags
     }
 }
 
@@ -46,6 +53,7 @@ pub fn queue(session: &mut Session, known: &Known, argv: &[&[u8]]) {
     };
     // A transaction that will be refused need not be kept.
     if !transaction.aborted {
+        transaction.flags = transaction.flags.or(known.flags);
         transaction.queue.push(Queued {
             command: known.id,
             argv: argv.iter().map(|argument| argument.to_vec()).collect(),

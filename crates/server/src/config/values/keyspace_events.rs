@@ -63,6 +63,11 @@ impl KeyspaceEvents {
         KeyspaceEvents(self.0 | other.0)
     }
 
+    /// The set as bits: `K` is bit 0, `E` bit 1, the classes follow in Redis's order.
+    pub const fn bits(self) -> u32 {
+        self.0 as u32
+    }
+
     /// No event at all.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

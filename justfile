@@ -1,0 +1,43 @@
+# The front door: `just` lists what people do here.
+
+default:
+    @just --list
+
+# Start a server with the defaults of redis-server.
+run *ARGS:
+    cargo run --release -- {{ARGS}}
+
+# All tests. Needs redis-server and python3 on the PATH; says so loudly where they are missing.
+test:
+    cargo test --workspace
+
+# Formatting and lints, warnings denied.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Compare with redis-server, side by side: see bench/README.md.
+compare *ARGS:
+    cargo xtask compare {{ARGS}}
+
+# Run generated commands on redis-server and on Ochre and compare the replies.
+differential *ARGS:
+    cargo build -p ochre-server
+    cargo run -p ochre-testkit --example differential -- --subject target/debug/ochre {{ARGS}}
+
+# Fuzz a target (needs nightly and cargo-fuzz): request, …
+fuzz TARGET *ARGS:
+    cargo +nightly fuzz run {{TARGET}} {{ARGS}}
+
+# The unsafe code under valgrind.
+valgrind:
+    cargo test -p ochre-structures -p ochre-store --lib --no-run
+    cargo xtask valgrind
+
+# The unsafe code under Miri (needs a nightly toolchain with the miri component).
+miri:
+    MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 cargo +nightly miri test -p ochre-structures -p ochre-store --lib table:: blob:: entry::
+
+# Licences and advisories of the dependencies (needs cargo-deny).
+deny:
+    cargo deny check
