@@ -11,7 +11,7 @@ use crate::commands::args::Args;
 use crate::commands::spec::{Flags, Flow, Outcome, Run, Wait};
 use crate::commands::table::Known;
 use crate::commands::transactions;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::gates;
 use crate::live::Live;
 use crate::pubsub::Wakes;
@@ -115,7 +115,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
     // Redis quotes at most 128 bytes of the name and of the arguments together.
     const QUOTED_MAX: usize = 128;
     let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(&argv[0][..argv[0].len().min(QUOTED_MAX)]);
+    text.extend_from_slice(quoted(argv[0], QUOTED_MAX));
     text.extend_from_slice(b"', with args beginning with: ");
     let start = text.len();
     for argument in &argv[1..] {
@@ -124,7 +124,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
             break;
         }
         text.push(b'\'');
-        text.extend_from_slice(&argument[..argument.len().min(QUOTED_MAX - used)]);
+        text.extend_from_slice(quoted(argument, QUOTED_MAX - used));
         text.extend_from_slice(b"' ");
     }
     Error::UnknownCommand(text)
@@ -133,7 +133,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
 #[cold]
 fn unknown_subcommand(of: &Known, name: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
-    text.extend_from_slice(&name[..name.len().min(128)]);
+    text.extend_from_slice(quoted(name, 128));
     text.extend_from_slice(b"'. Try ");
     text.extend_from_slice(of.command.name.to_ascii_uppercase().as_bytes());
     text.extend_from_slice(b" HELP.");

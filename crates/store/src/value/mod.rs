@@ -1,9 +1,23 @@
-//! Values of each type, whatever their encoding: what handlers of commands work with.
+//! Values by type over all their encodings: what a command sees of a hash, a set or a
+//! sorted set, whether that lies in the entry as a listpack or intset, or behind a pointer.
 //!
-//! A value is looked at and changed through a pair of types (`…Ref`, `…Mut`) that hide
-//! whether it lies packed within its entry or is an [`Object`](crate::Object), and that
-//! convert it when Redis does. They know no keys, no replies and no effects.
+//! Here, and nowhere else, is decided when an encoding gives way to the next. A `Ref`
+//! reads an entry's value, a `Mut` changes it in place. Neither knows keys or views.
+//!
+//! Invariant: a collection changes its encoding exactly when Redis 7.2 reports that.
 
+pub mod hash;
+pub mod set;
 pub mod sorted_set;
 
-pub use sorted_set::{SortedSetMut, SortedSetRef};
+/// The value is of another type than the command wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongType;
+
+impl std::fmt::Display for WrongType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the value is of another type")
+    }
+}
+
+impl std::error::Error for WrongType {}

@@ -120,7 +120,11 @@ impl Field {
             Sign::Signed => i128::from(value),
             Sign::Unsigned => i128::from(value as u64),
         };
-        let fitted = self.fit(wanted, overflow)?;
+        let fitted = if overflow == Overflow::Saturate && self.is_too_far_below(wanted) {
+            self.max()
+        } else {
+            self.fit(wanted, overflow)?
+        };
         self.write(bytes, offset, fitted);
         Some(old)
     }
@@ -138,6 +142,14 @@ impl Field {
         let fitted = self.fit(sum, overflow)?;
         self.write(bytes, offset, fitted);
         Some(fitted)
+    }
+
+    /// Whether Redis takes a value to set for one above the field's range, although it is
+    /// below: its distance from the maximum overflows 64 bits.
+    fn is_too_far_below(self, value: i128) -> bool {
+        self.sign == Sign::Signed
+            && self.width < 64
+            && i128::from(self.max()) - value > i128::from(i64::MAX)
     }
 
     fn fit(self, value: i128, overflow: Overflow) -> Option<i64> {
@@ -230,6 +242,19 @@ mod tests {
         assert_eq!(field.set(&mut bytes, 0, -2, Overflow::Fail), None);
         assert_eq!(field.set(&mut bytes, 0, -2, Overflow::Wrap), Some(0));
         assert_eq!(bytes, [254]);
+    }
+
+    /// Asked of a server: `BITFIELD k OVERFLOW SAT SET i16 0 -9223372036854775807`.
+    #[test]
+    fn a_value_very_far_below_saturates_at_the_top() {
+        let field = Field::parse(b"i16").unwrap();
+        let mut bytes = vec![0; 2];
+        let far = i64::MIN + 1;
+        assert_eq!(field.set(&mut bytes, 0, far, Overflow::Saturate), Some(0));
+        assert_eq!(bytes, [0x7f, 0xff]);
+        let nearest = i64::from(i16::MAX) - i64::MAX;
+        field.set(&mut bytes, 0, nearest, Overflow::Saturate);
+        assert_eq!(bytes, [0x80, 0]);
     }
 
     fn field() -> impl Strategy<Value = Field> {

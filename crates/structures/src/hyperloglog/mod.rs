@@ -120,6 +120,13 @@ pub fn cache_cardinality(value: &mut [u8], cardinality: u64) -> Result<(), HllEr
     Ok(())
 }
 
+/// Declares the cached cardinality stale, as Redis does for a HyperLogLog just made. O(1).
+pub fn forget_cardinality(value: &mut [u8]) -> Result<(), HllError> {
+    validate(value)?;
+    mark_stale(value);
+    Ok(())
+}
+
 /// Estimates the cardinality from the registers, whatever is cached. O(size).
 pub fn estimate(value: &[u8]) -> Result<u64, HllError> {
     let registers = &value[HEADER_LEN.min(value.len())..];

@@ -105,7 +105,11 @@ pub(super) fn decode(opcodes: &[u8]) -> Result<String, HllError> {
             value,
             length,
             size,
-        } = Run::read(opcodes, at).ok_or(HllError::Corrupted)?;
+        } = Run::read(opcodes, at)
+            // What lacks its second byte is shown as if that were zero, which is what
+            // Redis finds behind the string.
+            .or_else(|| Run::read(&[opcodes[at], 0], 0))
+            .ok_or(HllError::Corrupted)?;
         if at > 0 {
             out.push(' ');
         }

@@ -58,7 +58,12 @@ fn bitcount(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcom
         0 => BitRange::whole(length),
         2 | 3 => {
             let (start, end) = (args.integer()?, args.integer()?);
-            BitRange::for_count(start, end, unit(args)?, length)
+            if start < 0 && end < 0 && start > end {
+                // Settled before the unit is looked at.
+                None
+            } else {
+                BitRange::for_count(start, end, unit(args)?, length)
+            }
         }
         _ => return Err(Error::Syntax),
     };

@@ -2,7 +2,7 @@
 
 use ochre_resp::Reply;
 use ochre_store::{EventClass, WriteView};
-use ochre_structures::hyperloglog;
+use ochre_structures::hyperloglog::{self, HllError};
 
 use super::value;
 use crate::commands::args::Args;
@@ -23,27 +23,31 @@ fn pfadd(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> 
     let key = args.next()?;
     let elements = args.rest();
     let sparse_max_bytes = view.settings().hll_sparse_max_bytes;
-    let add_all = |bytes: &mut Vec<u8>| {
-        let mut changes = 0;
+    let mut changes = 0;
+    let mut add_all = |bytes: &mut Vec<u8>| -> Result<(), HllError> {
         for element in elements {
             changes += u64::from(hyperloglog::add(bytes, element, sparse_max_bytes)?);
         }
-        Ok(changes)
+        Ok(())
     };
-    let changes = match view.find_mut(key) {
+    let outcome = match view.find_mut(key) {
         Some(mut entry) => value::change(&mut entry, add_all)?,
         None => {
             let mut bytes = hyperloglog::empty();
-            let changes = add_all(&mut bytes).map_err(value::refusal)?;
+            let outcome =
+                add_all(&mut bytes).and_then(|()| hyperloglog::forget_cardinality(&mut bytes));
             edit::set_raw(view, key, bytes);
             // That it was made is a change, too.
-            changes + 1
+            changes += 1;
+            outcome
         }
     };
+    // A damaged one may have taken some of the elements before the damage was met.
     if changes > 0 {
         view.modified(key, EventClass::String, "pfadd");
         view.dirty(changes - 1);
     }
+    outcome.map_err(value::refusal)?;
     out.integer((changes > 0).into());
     Ok(Flow::Done)
 }

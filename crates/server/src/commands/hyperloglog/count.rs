@@ -7,6 +7,7 @@ use ochre_structures::hyperloglog::{self, Registers};
 use super::value;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
+use crate::error::Error;
 
 pub const PFCOUNT: Command = Command {
     summary: "Estimates how many distinct elements were added to one or more HyperLogLogs together.",
@@ -38,7 +39,7 @@ fn pfcount(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -
     Ok(Flow::Done)
 }
 
-fn count_one(view: &mut WriteView<'_, '_>, key: &[u8]) -> Result<u64, crate::error::Error> {
+fn count_one(view: &mut WriteView<'_, '_>, key: &[u8]) -> Result<u64, Error> {
     let estimate = {
         let Some(entry) = view.read().find(key) else {
             return Ok(0);
@@ -52,7 +53,8 @@ fn count_one(view: &mut WriteView<'_, '_>, key: &[u8]) -> Result<u64, crate::err
     if let Some(mut entry) = view.find_mut(key) {
         value::change(&mut entry, |bytes| {
             hyperloglog::cache_cardinality(bytes, estimate)
-        })?;
+        })?
+        .map_err(value::refusal)?;
         view.mark_changed(key);
         view.dirty(1);
     }

@@ -58,7 +58,8 @@ fn pfdebug(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -
         out.integer(was_sparse.into());
     } else {
         let mut text = b"ERR Unknown PFDEBUG subcommand '".to_vec();
-        text.extend_from_slice(subcommand);
+        // Redis quotes it as C does: up to a zero byte.
+        text.extend(subcommand.iter().take_while(|&&byte| byte != 0));
         text.push(b'\'');
         return Err(Error::Bytes(text));
     }
@@ -70,7 +71,7 @@ fn make_dense(view: &mut WriteView<'_, '_>, key: &[u8]) -> Result<bool, Error> {
     let Some(mut entry) = view.find_mut(key) else {
         return Ok(false);
     };
-    let was_sparse = value::change(&mut entry, to_dense)?;
+    let was_sparse = value::change(&mut entry, to_dense)?.map_err(value::refusal)?;
     if was_sparse {
         view.dirty(1);
     }

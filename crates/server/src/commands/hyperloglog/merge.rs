@@ -36,7 +36,7 @@ fn pfmerge(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -
     let sparse_max_bytes = view.settings().hll_sparse_max_bytes;
     let store = |bytes: &mut Vec<u8>| union.store(bytes, sparse_max_bytes);
     match view.find_mut(target) {
-        Some(mut entry) => value::change(&mut entry, store)?,
+        Some(mut entry) => value::change(&mut entry, store)?.map_err(value::refusal)?,
         None => {
             let mut bytes = hyperloglog::empty();
             store(&mut bytes).map_err(value::refusal)?;

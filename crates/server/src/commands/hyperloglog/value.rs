@@ -20,24 +20,25 @@ pub fn bytes(entry: &Entry) -> Result<Cow<'_, [u8]>, Error> {
     Ok(bytes)
 }
 
-/// Runs `change` on the bytes of a HyperLogLog, and keeps what becomes of them unless it
-/// fails. Those of a long one, hence of every dense one, are changed in place.
+/// Runs `change` on the bytes of a HyperLogLog and keeps what becomes of them, also
+/// when it fails halfway. Those of a long one, hence of every dense one, are changed in
+/// place.
 ///
 /// # Errors
-/// As [`bytes`], and those of `change`.
+/// As [`bytes`].
 pub fn change<R>(
     entry: &mut EntryMut<'_>,
-    change: impl FnOnce(&mut Vec<u8>) -> Result<R, HllError>,
+    change: impl FnOnce(&mut Vec<u8>) -> R,
 ) -> Result<R, Error> {
     let mut changed = match entry.value() {
         Value::Object(_) => {
             bytes(entry)?;
             let long = edit::long_bytes(entry).ok_or(Error::WrongType)?;
-            return change(long).map_err(refusal);
+            return Ok(change(long));
         }
         _ => bytes(entry)?.into_owned(),
     };
-    let result = change(&mut changed).map_err(refusal)?;
+    let result = change(&mut changed);
     edit::replace_raw(entry, changed);
     Ok(result)
 }

@@ -8,6 +8,7 @@ use ochre_structures::sorted_set::{Insertion, SortedSet, SortedSetBuilder};
 use super::{SortedSetRef, packed};
 use crate::entry::{Entry, Kind, Payload};
 use crate::object::Object;
+use crate::value::WrongType;
 
 /// Up to where a sorted set is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,11 +72,13 @@ pub fn payload_of<R>(
 }
 
 impl<'e> SortedSetMut<'e> {
-    /// The sorted set of an entry; `None` if its value is of another type.
-    pub fn of(entry: &'e mut Entry, limits: Limits) -> Option<Self> {
-        SortedSetRef::of(entry)
-            .is_some()
-            .then_some(Self { entry, limits })
+    /// The sorted set of an entry.
+    ///
+    /// # Errors
+    /// [`WrongType`] if its value is of another type.
+    pub fn of(entry: &'e mut Entry, limits: Limits) -> Result<Self, WrongType> {
+        SortedSetRef::of(entry)?;
+        Ok(Self { entry, limits })
     }
 
     /// The same, to look at.

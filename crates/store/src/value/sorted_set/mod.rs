@@ -32,6 +32,7 @@ use ochre_structures::sorted_set::{FrozenSortedSet, LexBound, ScoreBound, Sorted
 use crate::entry::{Entry, Value};
 use crate::object::Object;
 use crate::settings::Settings;
+use crate::value::WrongType;
 
 pub use change::{Limits, SortedSetMut, new_payload, payload_of};
 pub use frozen::Frozen;
@@ -56,13 +57,16 @@ pub enum SortedSetRef<'a> {
 }
 
 impl<'a> SortedSetRef<'a> {
-    /// The sorted set of an entry; `None` if its value is of another type.
+    /// The sorted set of an entry.
+    ///
+    /// # Errors
+    /// [`WrongType`] if its value is of another type.
     #[inline]
-    pub fn of(entry: &'a Entry) -> Option<Self> {
+    pub fn of(entry: &'a Entry) -> Result<Self, WrongType> {
         match entry.value() {
-            Value::PackedSortedSet(bytes) => Some(Self::Packed(Listpack(bytes))),
-            Value::Object(Object::SortedSet(set)) => Some(Self::Tree(set)),
-            _ => None,
+            Value::PackedSortedSet(bytes) => Ok(Self::Packed(Listpack(bytes))),
+            Value::Object(Object::SortedSet(set)) => Ok(Self::Tree(set)),
+            _ => Err(WrongType),
         }
     }
 

@@ -1,0 +1,45 @@
+//! A set as it was at one moment, readable from any thread without a lock.
+
+use super::Member;
+use crate::listpack::Element;
+use crate::table::FrozenTable;
+
+/// The members of a [`MemberSet`](super::MemberSet) as of
+/// [`freeze`](super::MemberSet::freeze).
+#[derive(Debug)]
+pub struct FrozenMemberSet {
+    members: FrozenTable<Member>,
+}
+
+impl FrozenMemberSet {
+    pub(super) fn new(members: FrozenTable<Member>) -> Self {
+        Self { members }
+    }
+
+    /// The number of members.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The members, in the order of their hashes.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Element<'_>> {
+        self.members.iter().map(Member::element)
+    }
+
+    /// Visits a slice of the members (about 400), the first one at 0; returns the number
+    /// of the next one, `None` after the last.
+    pub fn visit_slice(&self, slice: usize, mut visit: impl FnMut(Element<'_>)) -> Option<usize> {
+        self.members
+            .visit_from(slice, |member| visit(member.element()))
+    }
+
+    /// Frees a slice of the members; false when there was nothing left. For dropping a
+    /// large one little by little.
+    pub fn drop_some(&mut self) -> bool {
+        self.members.release_segment()
+    }
+}
