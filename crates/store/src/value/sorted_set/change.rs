@@ -37,37 +37,40 @@ pub fn new_payload(limits: Limits, members: usize, member_bytes: usize) -> Paylo
     }
 }
 
-/// Makes the payload of a sorted set of these members, in the encoding that fits them,
-/// and hands it to `with`. They come with distinct members, sorted by score and member.
-pub fn payload_of<R>(
-    limits: Limits,
-    members: &[(impl AsRef<[u8]>, f64)],
-    with: impl FnOnce(Payload<'_>) -> R,
-) -> R {
-    let longest = members
-        .iter()
-        .map(|(member, _)| member.as_ref().len())
-        .max();
-    let packed = members.len() <= limits.entries_max
-        && longest.unwrap_or(0) <= limits.member_bytes_max
-        && members
-            .iter()
-            .try_fold(0_usize, |sum, (member, _)| {
-                sum.checked_add(member.as_ref().len())
-            })
-            .is_some_and(|total| listpack::fits(0, total));
-    if packed {
-        let mut bytes = listpack::EMPTY.to_vec();
-        for (member, score) in members {
-            packed::append(&mut bytes, member.as_ref(), *score);
+/// A sorted set made whole, in the encoding that fits it: what a command stores.
+pub enum NewSortedSet {
+    /// The bytes of a listpack.
+    Packed(Vec<u8>),
+    /// A large one.
+    Tree(Box<Object>),
+}
+
+impl NewSortedSet {
+    /// Makes one of distinct members, which come sorted by score and member.
+    pub fn of(limits: Limits, members: &[(impl AsRef<[u8]>, f64)]) -> Self {
+        let lengths = || members.iter().map(|(member, _)| member.as_ref().len());
+        let packed = members.len() <= limits.entries_max
+            && lengths().max().unwrap_or(0) <= limits.member_bytes_max
+            && listpack::fits(0, lengths().sum());
+        if packed {
+            let mut bytes = listpack::EMPTY.to_vec();
+            for (member, score) in members {
+                packed::append(&mut bytes, member.as_ref(), *score);
+            }
+            Self::Packed(bytes)
+        } else {
+            let mut builder = SortedSetBuilder::new();
+            builder.extend(members.iter().map(|(member, score)| (member, *score)));
+            Self::Tree(Box::new(Object::SortedSet(builder.finish())))
         }
-        with(Payload::Inline(Kind::PackedSortedSet, &bytes))
-    } else {
-        let mut builder = SortedSetBuilder::new();
-        builder.extend(members.iter().map(|(member, score)| (member, *score)));
-        with(Payload::Object(Box::new(Object::SortedSet(
-            builder.finish(),
-        ))))
+    }
+
+    /// Hands it over as the payload of an entry.
+    pub fn store<R>(self, store: impl FnOnce(Payload<'_>) -> R) -> R {
+        match self {
+            Self::Packed(bytes) => store(Payload::Inline(Kind::PackedSortedSet, &bytes)),
+            Self::Tree(object) => store(Payload::Object(object)),
+        }
     }
 }
 

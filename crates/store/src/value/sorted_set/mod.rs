@@ -9,7 +9,7 @@
 //! 7.2); whatever text is there is read. A sorted set converts to a tree when a member
 //! is added that is too long or one too many (`zset-max-listpack-entries`,
 //! `zset-max-listpack-value`), and never back; only results that are stored whole
-//! ([`payload_of`]) take the encoding that fits them.
+//! ([`NewSortedSet`]) take the encoding that fits them.
 //!
 //! - `packed`: reading and editing the listpack; `members`: walking either form;
 //!   `change`: adding and removing.
@@ -34,7 +34,7 @@ use crate::object::Object;
 use crate::settings::Settings;
 use crate::value::WrongType;
 
-pub use change::{Limits, SortedSetMut, new_payload, payload_of};
+pub use change::{Limits, NewSortedSet, SortedSetMut, new_payload};
 pub use frozen::Frozen;
 pub use members::Members;
 

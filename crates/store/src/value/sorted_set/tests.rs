@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ochre_structures::sorted_set::{Insertion, LexBound, ScoreBound};
 use proptest::prelude::*;
 
-use super::{Direction, Limits, SortedSetMut, SortedSetRef, new_payload, payload_of};
+use super::{Direction, Limits, NewSortedSet, SortedSetMut, SortedSetRef, new_payload};
 use crate::entry::{Entry, Kind};
 
 const SMALL: Limits = Limits {
@@ -124,7 +124,7 @@ proptest! {
         let all = ordered(&members);
         let with = |entries_max| {
             let limits = Limits { entries_max, member_bytes_max: 64 };
-            payload_of(limits, &all, |payload| Entry::new(b"k", payload, None))
+            NewSortedSet::of(limits, &all).store(|payload| Entry::new(b"k", payload, None))
         };
         let (packed, tree) = (with(64), with(0));
         prop_assert_eq!(packed.kind(), Kind::PackedSortedSet);
@@ -150,7 +150,7 @@ proptest! {
         }
         for entries_max in [64, 0] {
             let limits = Limits { entries_max, member_bytes_max: 64 };
-            let entry = payload_of(limits, &same_score, |payload| Entry::new(b"k", payload, None));
+            let entry = NewSortedSet::of(limits, &same_score).store(|payload| Entry::new(b"k", payload, None));
             let set = SortedSetRef::of(&entry).unwrap();
             let expected: Vec<_> = members.keys().filter(|m| {
                 (if exclusive { **m > low } else { **m >= low }) && **m <= high
