@@ -6,10 +6,15 @@
 
 mod add;
 mod bounds;
+mod combine;
+mod input;
 mod look;
 mod name;
+mod pop;
+mod random;
 mod range;
 mod remove;
+mod scan;
 mod value;
 
 use super::spec::Command;
@@ -21,6 +26,13 @@ pub use value::{Counted, assemble, find, store, write_name};
 pub const COMMANDS: &[&Command] = &[
     &add::ZADD,
     &add::ZINCRBY,
+    &combine::ZDIFF,
+    &combine::ZDIFFSTORE,
+    &combine::ZINTER,
+    &combine::ZINTERCARD,
+    &combine::ZINTERSTORE,
+    &combine::ZUNION,
+    &combine::ZUNIONSTORE,
     &look::ZCARD,
     &look::ZCOUNT,
     &look::ZLEXCOUNT,
@@ -28,6 +40,13 @@ pub const COMMANDS: &[&Command] = &[
     &look::ZRANK,
     &look::ZREVRANK,
     &look::ZSCORE,
+    &pop::BZMPOP,
+    &pop::BZPOPMAX,
+    &pop::BZPOPMIN,
+    &pop::ZMPOP,
+    &pop::ZPOPMAX,
+    &pop::ZPOPMIN,
+    &random::ZRANDMEMBER,
     &range::ZRANGE,
     &range::ZRANGEBYLEX,
     &range::ZRANGEBYSCORE,
@@ -39,4 +58,5 @@ pub const COMMANDS: &[&Command] = &[
     &remove::ZREMRANGEBYLEX,
     &remove::ZREMRANGEBYRANK,
     &remove::ZREMRANGEBYSCORE,
+    &scan::ZSCAN,
 ];
