@@ -12,8 +12,8 @@ use ochre_structures::sorted_set::{LexBound, ScoreBound};
 
 use super::Direction;
 
-/// The largest magnitude up to which every integer is a double.
-const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
+/// The largest magnitude of a score that is kept as an integer, as in Redis.
+const INTEGER_MAX: f64 = (i64::MAX / 2) as f64;
 
 /// The score that an element stands for.
 #[inline]
@@ -191,10 +191,7 @@ fn with_pair<R>(member: &[u8], score: f64, use_pair: impl FnOnce([Element<'_>; 2
     use_pair([Element::Str(member), Element::Str(text.as_bytes())])
 }
 
-/// The integer that a score is. -0 is none: its sign would be lost.
+/// The integer that a score is. As in Redis, -0 loses its sign.
 fn integer_of(score: f64) -> Option<i64> {
-    let integral = score.abs() <= EXACT_INTEGERS
-        && score == score.trunc()
-        && !(score == 0.0 && score.is_sign_negative());
-    integral.then_some(score as i64)
+    (score.abs() <= INTEGER_MAX && score == score.trunc()).then_some(score as i64)
 }
