@@ -1,0 +1,120 @@
+//! How large a node of a list may become: `list-max-listpack-size` of Redis 7.2.
+
+/// What Redis adds to an element's length to estimate its entry's.
+const ENTRY_OVERHEAD_BYTES: usize = 8;
+
+/// The size that nodes limited by their count keep to nevertheless.
+const SAFE_BYTES: u32 = 8192;
+
+/// The bounds of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeLimit {
+    max_bytes: u32,
+    max_entries: u32,
+    /// Elements longer than this get a plain node.
+    max_packed_bytes: u32,
+}
+
+impl NodeLimit {
+    /// The limit that this value of `list-max-listpack-size` stands for: -1 to -5
+    /// mean 4 to 64 KB, a positive one that many entries (and 8 KB at most). Values
+    /// outside -5 to 32767 count as the nearest one inside, 0 as 1, as in Redis.
+    #[must_use]
+    pub fn from_config(list_max_listpack_size: i64) -> Self {
+        match list_max_listpack_size {
+            negative @ ..0 => {
+                let kind = negative.max(-5).unsigned_abs() as u32;
+                let max_bytes = 2048 << kind;
+                NodeLimit {
+                    max_bytes,
+                    max_entries: u32::MAX,
+                    max_packed_bytes: max_bytes,
+                }
+            }
+            entries => NodeLimit {
+                max_bytes: SAFE_BYTES,
+                max_entries: entries.clamp(1, 32_767) as u32,
+                max_packed_bytes: SAFE_BYTES,
+            },
+        }
+    }
+
+    /// The same limit, but with plain nodes for elements of `bytes` and more: DEBUG
+    /// QUICKLIST-PACKED-THRESHOLD.
+    #[must_use]
+    pub fn with_packed_threshold(self, bytes: u32) -> Self {
+        NodeLimit {
+            max_packed_bytes: bytes.saturating_sub(1),
+            ..self
+        }
+    }
+
+    /// The limit a node must keep to for a list to shrink to a single listpack:
+    /// half, lest it go to and fro.
+    #[must_use]
+    pub fn halved(self) -> Self {
+        if self.max_entries == u32::MAX {
+            NodeLimit {
+                max_bytes: self.max_bytes / 2,
+                ..self
+            }
+        } else {
+            NodeLimit {
+                max_entries: self.max_entries / 2,
+                ..self
+            }
+        }
+    }
+
+    /// Whether a listpack of this size with so many elements is beyond the limit.
+    #[must_use]
+    pub fn is_exceeded_by(&self, bytes: usize, entries: usize) -> bool {
+        bytes > self.max_bytes as usize || entries > self.max_entries as usize
+    }
+
+    /// Whether a listpack of this size with so many elements may take one more of
+    /// `element_bytes`.
+    #[must_use]
+    pub fn admits(&self, bytes: usize, entries: usize, element_bytes: usize) -> bool {
+        !self.is_large(element_bytes)
+            && !self.is_exceeded_by(bytes + element_bytes + ENTRY_OVERHEAD_BYTES, entries + 1)
+    }
+
+    /// Whether an element of so many bytes gets a node of its own.
+    #[must_use]
+    pub fn is_large(&self, element_bytes: usize) -> bool {
+        element_bytes > self.max_packed_bytes as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NodeLimit;
+
+    #[test]
+    fn the_directive_reads_as_in_redis() {
+        for (value, bytes, entries) in [
+            (-1, 4096, usize::MAX >> 32),
+            (-2, 8192, usize::MAX >> 32),
+            (-5, 65_536, usize::MAX >> 32),
+            (i64::MIN, 65_536, usize::MAX >> 32),
+            (0, 8192, 1),
+            (128, 8192, 128),
+            (i64::MAX, 8192, 32_767),
+        ] {
+            let limit = NodeLimit::from_config(value);
+            assert!(!limit.is_exceeded_by(bytes, entries), "{value}");
+            assert!(limit.is_exceeded_by(bytes + 1, entries), "{value}");
+            assert!(limit.is_exceeded_by(bytes, entries + 1), "{value}");
+            assert!(!limit.is_large(bytes), "{value}");
+            assert!(limit.is_large(bytes + 1), "{value}");
+            assert!(limit.admits(bytes - 20, entries - 1, 12), "{value}");
+            assert!(!limit.admits(bytes - 20, entries - 1, 13), "{value}");
+        }
+        assert!(NodeLimit::from_config(-2).halved().is_exceeded_by(4097, 1));
+        assert!(!NodeLimit::from_config(8).halved().is_exceeded_by(8192, 4));
+        assert!(NodeLimit::from_config(8).halved().is_exceeded_by(10, 5));
+        let threshold = NodeLimit::from_config(-2).with_packed_threshold(5);
+        assert!(threshold.is_large(5) && !threshold.is_large(4));
+    }
+}
