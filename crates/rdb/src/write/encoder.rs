@@ -40,6 +40,9 @@ const MAX_INTEGER_DIGITS: usize = 11;
 const PLAIN_NODE: u64 = 1;
 const PACKED_NODE: u64 = 2;
 
+/// A listpack of one element, the empty string.
+const EMPTY_ELEMENT: [u8; 9] = [9, 0, 0, 0, 1, 0, 0x80, 1, 0xff];
+
 /// The setting `rdbcompression`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
@@ -210,6 +213,10 @@ impl Encoder {
 
     /// A node of a list that is one element.
     pub fn plain_node(&mut self, out: &mut impl Write, element: &[u8]) -> io::Result<()> {
+        if element.is_empty() {
+            // Redis takes a plain node without bytes for a broken file.
+            return self.packed_node(out, &EMPTY_ELEMENT);
+        }
         primitives::length(out, PLAIN_NODE)?;
         self.bytes(out, element)
     }

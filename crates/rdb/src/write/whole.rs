@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use ochre_structures::listpack::{self, Element, Listpack};
+
 use super::encoder::{Encoder, EntryHead, Form};
 use super::stream::{GroupHead, StreamHead};
 use crate::dump::seal_dump;
@@ -68,12 +70,8 @@ impl Encoder {
                 Ok(())
             }
             PlainValue::List(PlainList::Elements(elements)) => {
-                self.count(out, elements.len() as u64)?;
-                let mut digits = itoa::Buffer::new();
-                for element in elements {
-                    self.plain_node(out, element.as_bytes(&mut digits))?;
-                }
-                Ok(())
+                let nodes = into_nodes(elements);
+                self.value(out, &PlainValue::List(PlainList::Nodes(nodes)))
             }
             PlainValue::Set(PlainSet::Intset(intset)) => self.intset(out, intset),
             PlainValue::Set(PlainSet::Listpack(listpack)) => self.set_listpack(out, listpack),
@@ -165,6 +163,32 @@ impl Encoder {
         }
         Ok(())
     }
+}
+
+/// Elements in nodes of the size that Redis's default `list-max-listpack-size` gives.
+fn into_nodes<'a>(elements: &'a [Str<'_>]) -> Vec<ListNode<'a>> {
+    const MAX_NODE_BYTES: usize = 8 << 10;
+    let mut nodes = Vec::new();
+    let mut packed = listpack::EMPTY.to_vec();
+    let close = |packed: &mut Vec<u8>, nodes: &mut Vec<ListNode<'a>>| {
+        if !Listpack(packed).is_empty() {
+            let full = std::mem::replace(packed, listpack::EMPTY.to_vec());
+            nodes.push(ListNode::Packed(full.into()));
+        }
+    };
+    for element in elements.iter().map(Str::element) {
+        if packed.len() + listpack::encoded_len(element) > MAX_NODE_BYTES {
+            close(&mut packed, &mut nodes);
+        }
+        match element {
+            Element::Str(bytes) if bytes.len() > MAX_NODE_BYTES => {
+                nodes.push(ListNode::Plain(bytes.into()));
+            }
+            element => listpack::append(&mut packed, element),
+        }
+    }
+    close(&mut packed, &mut nodes);
+    nodes
 }
 
 fn bytes_of(name: &Str<'_>) -> Vec<u8> {

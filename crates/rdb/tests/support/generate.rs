@@ -13,6 +13,7 @@ use proptest::prelude::*;
 /// Strings of all the kinds that are stored differently.
 pub fn text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
+        Just(Vec::new()),
         vec(any::<u8>(), 0..12),
         any::<i8>().prop_map(|value| value.to_string().into_bytes()),
         any::<i16>().prop_map(|value| value.to_string().into_bytes()),

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod generate;
+pub mod old;
+pub mod populate;
 pub mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,10 +29,13 @@ pub enum Meaning {
     Stream(StreamMeaning),
 }
 
+/// The ID of an entry, its fields and values.
+pub type StreamEntry = ((u64, u64), Vec<Vec<u8>>);
+
 /// What a stream means: entries as (ID, fields and values), and groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamMeaning {
-    pub entries: Vec<((u64, u64), Vec<Vec<u8>>)>,
+    pub entries: Vec<StreamEntry>,
     pub last_id: (u64, u64),
     pub max_deleted_id: (u64, u64),
     pub entries_added: u64,
