@@ -200,7 +200,7 @@ impl<R: Read> Reader<R> {
 
     /// Hands out what was found, and keeps what is cut off.
     fn take_batch(&mut self, target_bytes: usize) -> Batch {
-        if !self.finished {
+        if !self.finished && self.failure.is_none() {
             self.sum_up_to(self.scanned);
         }
         let end = self.scanned;
