@@ -16,6 +16,9 @@ const MAX_LITERAL: usize = 32;
 const MAX_OFFSET: usize = 1 << 13;
 const MAX_COPY: usize = 264;
 
+/// How large an output the compressor keeps the allocation of.
+const KEPT_BYTES: usize = 1 << 20;
+
 const TABLE_BITS: u32 = 13;
 
 /// The most that `compressed_bytes` can expand to: copies of 264 bytes that take
@@ -115,6 +118,9 @@ impl Compressor {
         }
         let base = self.base;
         self.base += len;
+        if self.out.capacity() > KEPT_BYTES {
+            self.out = Vec::new();
+        }
         self.out.clear();
 
         let mut literal_start = 0;

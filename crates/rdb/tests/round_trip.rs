@@ -3,8 +3,8 @@
 mod support;
 
 use ochre_rdb::{
-    Access, ChecksumPolicy, ChecksumState, Compression, DumpPayload, Encoder, EntryHead, Form,
-    PlainValue, Preamble, Reader, Replication, Validation, Version, Writer,
+    Access, Batch, ChecksumPolicy, ChecksumState, Compression, DumpPayload, Encoder, EntryHead,
+    Form, Item, PlainValue, Preamble, Reader, Replication, Str, Validation, Version, Writer,
 };
 use proptest::prelude::*;
 use support::{Contents, Entry, Meaning, Trickle, generate, meaning, read_file};
@@ -222,4 +222,61 @@ fn a_large_value_is_written_in_slices() {
     };
     assert_eq!(members.len() as u64, MEMBERS);
     assert_eq!(members[&b"member:77777"[..]], 77777.0);
+}
+
+#[test]
+fn batches_are_decoded_on_other_threads() {
+    const KEYS: u32 = 20_000;
+    let encoder = Encoder::new(Version::V11, Compression::Lzf);
+    let mut writer = Writer::new(Vec::new(), encoder, ChecksumPolicy::Verify).unwrap();
+    for database in 0..2 {
+        writer.select_db(database).unwrap();
+        for at in 0..KEYS {
+            let key = format!("key:{at}").into_bytes();
+            let head = EntryHead {
+                key: &key,
+                expiry_ms: None,
+                access: None,
+            };
+            let value = PlainValue::String(Str::Integer(i64::from(at * (database + 1))));
+            writer.entry(&head, &value).unwrap();
+        }
+    }
+    let file = writer.finish().unwrap();
+    let (sender, receiver) = std::sync::mpsc::sync_channel::<Batch>(4);
+    let receiver = std::sync::Mutex::new(receiver);
+    let sum = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                loop {
+                    let batch = receiver.lock().unwrap().recv();
+                    let Ok(batch) = batch else { return };
+                    for item in batch.items() {
+                        let Item::Entry(raw) = item.unwrap() else {
+                            continue;
+                        };
+                        let value = raw.decode(Validation::Structure).unwrap();
+                        let PlainValue::String(Str::Integer(value)) = value else {
+                            panic!("another type");
+                        };
+                        let key = support::bytes(&raw.key);
+                        let factor = i64::from(raw.database + 1);
+                        assert_eq!(key, format!("key:{}", value / factor).into_bytes());
+                        sum.fetch_add(value as u64, std::sync::atomic::Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        let mut reader = Reader::new(&file[..], ChecksumPolicy::Verify);
+        let mut batches = 0;
+        while let Some(batch) = reader.next_batch(16 << 10).unwrap() {
+            batches += 1;
+            sender.send(batch).unwrap();
+        }
+        assert!(batches > 10, "{batches}");
+        drop(sender);
+    });
+    let once = u64::from(KEYS) * u64::from(KEYS - 1) / 2;
+    assert_eq!(sum.into_inner(), 3 * once);
 }

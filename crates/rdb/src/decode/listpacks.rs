@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher};
 
+use ochre_structures::hash::hash_bytes;
 use ochre_structures::listpack::{self, Element, Shape};
 
 use super::Validation;
@@ -59,8 +61,8 @@ pub(super) fn build(
 /// Whether elements are distinct, `12` stored as an integer and `"12"` being the same.
 #[derive(Default)]
 pub(super) struct Distinct<'a> {
-    integers: HashSet<i64>,
-    strings: HashSet<&'a [u8]>,
+    integers: HashSet<i64, Seeded>,
+    strings: HashSet<&'a [u8], Seeded>,
 }
 
 impl<'a> Distinct<'a> {
@@ -73,10 +75,44 @@ impl<'a> Distinct<'a> {
     }
 
     /// Whether all these are distinct.
-    pub(super) fn all(elements: impl Iterator<Item = &'a Str<'a>>) -> bool {
+    pub(super) fn all(strings: impl ExactSizeIterator<Item = &'a Str<'a>> + Clone) -> bool {
         let mut distinct = Distinct::default();
-        elements
+        // To grow on the way would cost more than to look twice.
+        let integers = strings.clone().filter(|string| is_integer(string)).count();
+        distinct.integers.reserve(integers);
+        distinct.strings.reserve(strings.len() - integers);
+        strings
             .map(Str::element)
             .all(|element| distinct.insert(element))
+    }
+}
+
+fn is_integer(string: &Str<'_>) -> bool {
+    string.element().as_integer().is_some()
+}
+
+/// The hash of the project, which clients cannot foresee, for the standard's sets.
+#[derive(Clone, Default)]
+struct Seeded(u64);
+
+impl BuildHasher for Seeded {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        Seeded(0)
+    }
+}
+
+impl Hasher for Seeded {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = self.0.rotate_left(5) ^ hash_bytes(bytes);
+    }
+
+    fn write_usize(&mut self, length: usize) {
+        self.0 ^= length as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
