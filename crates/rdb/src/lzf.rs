@@ -16,6 +16,9 @@ const MAX_LITERAL: usize = 32;
 const MAX_OFFSET: usize = 1 << 13;
 const MAX_COPY: usize = 264;
 
+/// How many places are left out between two, at most.
+const MAX_STRIDE: usize = 15;
+
 /// How large an output the compressor keeps the allocation of.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -136,7 +139,7 @@ impl Compressor {
             if from == usize::MAX || input[from..from + 3] != [a, b, c] {
                 misses += 1;
                 // In data without repetitions, look at fewer and fewer places.
-                at += 1 + (misses >> 6);
+                at += 1 + (misses >> 6).min(MAX_STRIDE);
                 continue;
             }
             misses = 0;

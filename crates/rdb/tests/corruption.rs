@@ -13,7 +13,7 @@ use ochre_rdb::{
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use support::{Trickle, generate, meaning, old};
+use support::{Trickle, generate, meaning, old, read_file};
 
 /// Counts what a thread has allocated and not freed, and the most it ever was.
 struct Counting;
@@ -154,6 +154,19 @@ fn changed_anywhere() {
         if at % 16 == 0 {
             let result = read_all(&changed, ChecksumPolicy::Verify, 1 << 20);
             assert!(result.is_err(), "byte {at}");
+            // What is wrong, and where, does not depend on how the bytes arrived.
+            let of_batches = |batch_bytes, at_most| {
+                let input = Trickle {
+                    rest: &changed,
+                    at_most,
+                };
+                read_file(input, batch_bytes).unwrap_err().to_string()
+            };
+            assert_eq!(
+                of_batches(50, 33),
+                of_batches(1 << 20, 1 << 20),
+                "byte {at}"
+            );
         }
     }
 }

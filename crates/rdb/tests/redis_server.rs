@@ -293,6 +293,34 @@ fn the_real_server_loads_what_is_written() {
     assert!(ours < theirs + theirs / 20, "{ours} bytes, Redis {theirs}");
 }
 
+#[test]
+fn the_real_server_takes_over_deadlines_and_access() {
+    if !is_installed("the_real_server_takes_over_deadlines_and_access") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut original = Server::start(folder.path(), SMALL_LIMITS);
+    populate(&mut original);
+    for _ in 0..300 {
+        original.command(&["GET", "12345"]);
+    }
+    original.command(&["SAVE"]);
+    let dump = folder.path().join("dump.rdb");
+    rewrite(
+        &dump,
+        &folder.path().join("ours.rdb"),
+        Compression::Lzf,
+        as_it_is,
+    );
+    let arguments = [&["--dbfilename", "ours.rdb"], SMALL_LIMITS].concat();
+    let mut loaded = Server::start(folder.path(), &arguments);
+    let frequency = |server: &mut Server| server.command(&["OBJECT", "FREQ", "12345"]);
+    assert_eq!(frequency(&mut loaded), frequency(&mut original));
+    assert!(matches!(frequency(&mut loaded), Reply::Integer(6..)));
+    let contents = read_file(File::open(&dump).unwrap(), 1 << 20).unwrap();
+    compare(&mut loaded, &contents);
+}
+
 /// Values of every form, the same in every run.
 fn generated(count: usize) -> BTreeMap<String, PlainValue<'static>> {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);

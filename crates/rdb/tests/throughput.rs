@@ -104,7 +104,7 @@ fn throughput() {
     let text = b"some text that repeats itself, in a way, and some that does not ".repeat(1 << 14);
     let mut compressor = lzf::Compressor::new();
     let compressed = compressor.compress(&text, text.len()).unwrap().to_vec();
-    const TIMES: usize = 50;
+    const TIMES: usize = 500;
     report(
         "LZF decompress, repetitive 1 MB",
         TIMES * text.len(),

@@ -59,3 +59,72 @@ pub(super) fn compressed_string(
     length(out, len as u64)?;
     out.write_all(compressed)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{integer_string, length, plain_string};
+    use crate::cursor::Cursor;
+    use crate::string::Str;
+
+    #[test]
+    fn lengths_take_the_bytes_that_redis_gives_them() {
+        for (value, expected) in [
+            (0, &b"\x00"[..]),
+            (63, b"\x3f"),
+            (64, b"\x40\x40"),
+            (16383, b"\x7f\xff"),
+            (16384, b"\x80\x00\x00\x40\x00"),
+            (0xffff_ffff, b"\x80\xff\xff\xff\xff"),
+            (0x1_0000_0000, b"\x81\0\0\0\x01\0\0\0\0"),
+            (u64::MAX, b"\x81\xff\xff\xff\xff\xff\xff\xff\xff"),
+        ] {
+            let mut out = Vec::new();
+            length(&mut out, value).unwrap();
+            assert_eq!(out, expected, "{value}");
+            let mut cursor = Cursor::new(&out, 0, "length");
+            assert_eq!(cursor.length().unwrap(), value);
+            assert_eq!(cursor.remaining(), 0);
+        }
+    }
+
+    #[test]
+    fn integers_take_the_bytes_that_redis_gives_them() {
+        for (value, expected) in [
+            (-128, &b"\xc0\x80"[..]),
+            (128, b"\xc1\x80\x00"),
+            (-32769, b"\xc2\xff\x7f\xff\xff"),
+            (i64::from(i32::MAX), b"\xc2\xff\xff\xff\x7f"),
+            (1 << 31, b"\x0a2147483648"),
+        ] {
+            let mut out = Vec::new();
+            integer_string(&mut out, value).unwrap();
+            assert_eq!(out, expected, "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn strings_and_integers_are_read_and_passed_alike(
+            integer in prop_oneof![any::<i64>(), any::<i32>().prop_map(i64::from), -200_i64..200],
+            bytes in prop::collection::vec(any::<u8>(), 0..20_000),
+        ) {
+            let mut out = Vec::new();
+            integer_string(&mut out, integer).unwrap();
+            let middle = out.len();
+            plain_string(&mut out, &bytes).unwrap();
+            let mut cursor = Cursor::new(&out, 0, "string");
+            let digits = integer.to_string();
+            prop_assert_eq!(cursor.string().unwrap(), Str::Slice(digits.as_bytes()));
+            prop_assert_eq!(cursor.position(), middle);
+            prop_assert_eq!(cursor.string().unwrap(), Str::Slice(&bytes[..]));
+            prop_assert_eq!(cursor.remaining(), 0);
+            cursor.seek(0);
+            cursor.skip_string().unwrap();
+            prop_assert_eq!(cursor.position(), middle);
+            cursor.skip_string().unwrap();
+            prop_assert_eq!(cursor.remaining(), 0);
+        }
+    }
+}
