@@ -151,7 +151,7 @@ fn changed_anywhere() {
         });
         let limit = CONSTANT_BYTES + BYTES_PER_BYTE * file.len();
         assert!(peak < limit, "byte {at}, {change:#x}: {peak} bytes");
-        if at % 16 == 0 {
+        if at % 64 == 0 {
             let result = read_all(&changed, ChecksumPolicy::Verify, 1 << 20);
             assert!(result.is_err(), "byte {at}");
             // What is wrong, and where, does not depend on how the bytes arrived.
