@@ -78,6 +78,13 @@ impl Error {
     }
 }
 
+/// A client's bytes as error texts quote them: up to `max` bytes and, as Redis prints
+/// them as C strings, up to the first NUL.
+pub fn quoted(bytes: &[u8], max: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(max)];
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.line()))

@@ -4,19 +4,21 @@
 use std::sync::Arc;
 
 use ochre_resp::Reply;
-use ochre_store::{EventClass, ReadView};
+use ochre_store::{EventClass, Held, ReadView};
 
 use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
 use crate::commands::spec::{Flags, Flow, Outcome, Run, Wait};
 use crate::commands::table::Known;
 use crate::commands::transactions;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::gates;
 use crate::live::Live;
+use crate::pubsub::Wakes;
 use crate::server::Server;
 use crate::session::Session;
 use crate::stats::{Ending, LocalStats};
+use crate::tracking;
 use crate::unit::{self, Kind, Unit};
 
 /// Arguments that lie in buffers of their own, by index.
@@ -113,7 +115,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
     // Redis quotes at most 128 bytes of the name and of the arguments together.
     const QUOTED_MAX: usize = 128;
     let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(&argv[0][..argv[0].len().min(QUOTED_MAX)]);
+    text.extend_from_slice(quoted(argv[0], QUOTED_MAX));
     text.extend_from_slice(b"', with args beginning with: ");
     let start = text.len();
     for argument in &argv[1..] {
@@ -122,7 +124,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
             break;
         }
         text.push(b'\'');
-        text.extend_from_slice(&argument[..argument.len().min(QUOTED_MAX - used)]);
+        text.extend_from_slice(quoted(argument, QUOTED_MAX - used));
         text.extend_from_slice(b"' ");
     }
     Error::UnknownCommand(text)
@@ -131,7 +133,7 @@ fn unknown_command(argv: &[&[u8]]) -> Error {
 #[cold]
 fn unknown_subcommand(of: &Known, name: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
-    text.extend_from_slice(&name[..name.len().min(128)]);
+    text.extend_from_slice(quoted(name, 128));
     text.extend_from_slice(b"'. Try ");
     text.extend_from_slice(of.command.name.to_ascii_uppercase().as_bytes());
     text.extend_from_slice(b" HELP.");
@@ -229,6 +231,10 @@ fn run(
     let flow = timed(call, known, argv, out, |call, out| {
         dispatch(call, known, argv, big, out, &mut blocked)
     });
+    if call.session.tracking.is_some() {
+        let is_caching = known.full_name == "client|caching";
+        tracking::after_command(call.session, is_caching);
+    }
     match (flow, blocked) {
         (Flow::Block(_), Some(blocked)) => Executed::Blocked(blocked),
         _ => Executed::Done,
@@ -267,7 +273,38 @@ pub fn timed<'c>(
     let track = call.live.config.latency.tracking;
     call.local.stats.called(known.id, elapsed_ns, ending, track);
     call.server.slowlog.note(call, known, argv, elapsed_ns);
+    note_latency(call, known, elapsed_ns);
     flow
+}
+
+/// Remembers what a client that caches has read, and keeps the memory of that bounded.
+#[cold]
+fn remember(call: &mut Call<'_>, held: &mut Held<'_>, known: &Known, argv: &[&[u8]]) {
+    tracking::remember(call, held, known, argv);
+    let limit = call.live.config.clients.tracking_table_max_keys;
+    if call.server.trackers.keys() as u64 > limit {
+        let mut wakes = Wakes::default();
+        for stripe in unit::stripes_of(&call.server.store, known, argv) {
+            tracking::shrink(call.server, held, stripe, limit, &mut wakes);
+        }
+        wakes.wake(call.server);
+    }
+}
+
+/// Tells the latency monitor of a command that took long.
+#[inline]
+fn note_latency(call: &Call<'_>, known: &Known, elapsed_ns: u64) {
+    const NS_PER_MS: u64 = 1_000_000;
+    let threshold_ms = call.live.config.latency.monitor_threshold_ms;
+    if threshold_ms > 0 && elapsed_ns / NS_PER_MS >= threshold_ms {
+        let event = if known.flags.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        let at_s = call.local.now_ms / 1000;
+        call.server.latency.add(event, at_s, elapsed_ns / NS_PER_MS);
+    }
 }
 
 /// Runs a command as a unit of its own; a wait is registered before its locks are
@@ -287,12 +324,15 @@ fn dispatch<'c>(
         // its deadline.
         Run::Read(handler) if !known.flags.has(Flags::BLOCKING) => {
             let server = call.server;
-            let held = unit::lock_keys(server, &server.store, known, argv)?;
+            let mut held = unit::lock_keys(server, &server.store, known, argv)?;
             let scope = unit::scope(call, call.local.now_ms);
             let db = call.session.db;
             let mut args = Args::new(argv, known.name_words(), big);
             let outcome = handler(&ReadView::new(&scope, &held, db), &mut args, out);
             unit::observe(call, &scope);
+            if call.session.tracking.is_some() {
+                remember(call, &mut held, known, argv);
+            }
             let wants_misses = call.live.wanted_events & EventClass::Miss as u32 != 0;
             let missed = wants_misses && scope.observed.misses.get() > 0;
             if scope.observed.expired.get() || missed {

@@ -30,6 +30,7 @@ use crate::pubsub::PubSub;
 use crate::reclaim;
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
+use crate::tracking::Trackers;
 
 /// What all threads share. Split by concern: no lock here covers two of them.
 pub struct Server {
@@ -40,6 +41,7 @@ pub struct Server {
     pub slowlog: SlowLog,
     pub pubsub: PubSub,
     pub monitors: Monitors,
+    pub trackers: Trackers,
     pub pause: Pause,
     pub log: Log,
     pub started_at_ms: i64,
@@ -64,12 +66,22 @@ pub struct Server {
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
     active_expire: AtomicBool,
     pub reclaimer: reclaim::Alarm,
+    pub switches: Switches,
     pub memory: MemoryMeter,
     pub latency: LatencyMonitor,
     /// The lines of users in the configuration, which CONFIG REWRITE keeps.
     pub configured_users: Vec<String>,
     /// The accepting thread, once there is one.
     pub listening: std::sync::OnceLock<Arc<Control>>,
+}
+
+/// Switches that only tests turn, by DEBUG.
+#[derive(Debug, Default)]
+pub struct Switches {
+    /// Scripts may call commands that are denied to scripts.
+    pub scripts_may_all: AtomicBool,
+    /// Checksums of dumps and snapshots are not looked at.
+    pub skip_checksums: AtomicBool,
 }
 
 /// How others reach a worker, and how busy it is.
@@ -157,6 +169,7 @@ impl Server {
             slowlog: SlowLog::default(),
             pubsub: PubSub::default(),
             monitors: Monitors::default(),
+            trackers: Trackers::default(),
             pause: Pause::default(),
             log,
             started_at_ms: now_ms,
@@ -181,6 +194,7 @@ impl Server {
             stopped: std::sync::OnceLock::new(),
             active_expire: AtomicBool::new(true),
             reclaimer: reclaim::Alarm::default(),
+            switches: Switches::default(),
             memory: MemoryMeter::default(),
             latency: LatencyMonitor::default(),
             configured_users: Vec::new(),

@@ -24,6 +24,7 @@ use crate::gates;
 use crate::live::Live;
 use crate::pubsub::{self, Wakes};
 use crate::server::Server;
+use crate::tracking;
 
 /// What a unit consists of, and hence how it comes by its locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ impl<'s> Unit<'s> {
             kind,
             effects: Effects {
                 wanted_events: call.live.wanted_events,
+                tracking: call.server.trackers.is_active(),
                 ..Effects::default()
             },
             store: &call.server.store,
@@ -173,6 +175,9 @@ impl<'s> Unit<'s> {
                     self.announce_misses(&scope, db, known, argv);
                 }
                 observe(call, &scope);
+                if call.session.tracking.is_some() {
+                    tracking::remember(call, &mut self.held, known, argv);
+                }
                 outcome
             }
             Run::Write(handler) => {
@@ -209,6 +214,7 @@ impl<'s> Unit<'s> {
             match wait.on_timeout {
                 TimeoutReply::Null => out.null(),
                 TimeoutReply::NullArray => out.null_array(),
+                TimeoutReply::Zero => out.integer(0),
             }
         }
         out.draw_sources();
@@ -255,6 +261,13 @@ impl<'s> Unit<'s> {
         if !self.effects.events.is_empty() {
             let wanted = self.effects.wanted_events;
             pubsub::announce(call.server, &self.effects.events, wanted, &mut wakes);
+        }
+        if !self.effects.changed.is_empty() {
+            let (keys, by) = (&self.effects.changed, call.session.id());
+            tracking::invalidate(call.server, &mut self.held, keys, by, &mut wakes);
+        }
+        if self.effects.flushed {
+            tracking::invalidate_all(call.server, &mut self.held, &mut wakes);
         }
         self.held = self.store.stripes.none();
         wakes.wake(call.server);

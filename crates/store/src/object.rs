@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ochre_structures::list::List;
 use ochre_structures::sorted_set::SortedSet;
+use ochre_structures::stream::Stream;
 
 /// The type of a value, as TYPE names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +41,8 @@ pub enum Object {
     List(List),
     /// A sorted set by rank and by member (`skiplist`).
     SortedSet(SortedSet),
+    /// A log of entries with consumer groups.
+    Stream(Stream),
 }
 
 impl Object {
@@ -49,6 +52,7 @@ impl Object {
             Self::String(bytes) => Self::String(Arc::new(bytes.as_ref().clone())),
             Self::List(list) => Self::List(list.clone()),
             Self::SortedSet(set) => Self::SortedSet(set.iter().collect()),
+            Self::Stream(stream) => Self::Stream(stream.duplicate()),
         }
     }
 
@@ -57,6 +61,7 @@ impl Object {
             Self::String(_) => Type::String,
             Self::List(_) => Type::List,
             Self::SortedSet(_) => Type::SortedSet,
+            Self::Stream(_) => Type::Stream,
         }
     }
 
@@ -66,6 +71,7 @@ impl Object {
             Self::String(_) => "raw",
             Self::List(_) => "quicklist",
             Self::SortedSet(_) => "skiplist",
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -76,6 +82,7 @@ impl Object {
             Self::String(_) => 1,
             Self::List(list) => list.node_count(),
             Self::SortedSet(set) => set.len(),
+            Self::Stream(stream) => stream.node_count(),
         }
     }
 
@@ -85,6 +92,7 @@ impl Object {
             Self::String(bytes) => size_of::<Self>() + size_of::<Vec<u8>>() + 16 + bytes.capacity(),
             Self::List(list) => size_of::<Self>() + list.memory_bytes(),
             Self::SortedSet(set) => size_of::<Self>() + set.memory_bytes(),
+            Self::Stream(stream) => size_of::<Self>() + stream.memory_bytes(),
         }
     }
 }

@@ -4,7 +4,7 @@ use ochre_resp::{Protocol, Reply};
 
 use crate::commands::args::Args;
 use crate::commands::spec::*;
-use crate::commands::transactions;
+use crate::commands::{pubsub, transactions};
 use crate::error::Error;
 use crate::execute::Call;
 
@@ -48,6 +48,9 @@ fn reset(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome 
     let authenticated = call.live.config.security.password.is_empty();
     call.session.multi = None;
     transactions::forget(call.server, call.session);
+    pubsub::unsubscribe_all(call.server, call.session);
+    call.server.monitors.remove(call.session.id());
+    call.server.trackers.set(&call.session.client, None);
     call.session.reset(authenticated);
     out.set_protocol(Protocol::Resp2);
     out.status("RESET");

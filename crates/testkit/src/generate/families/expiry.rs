@@ -36,7 +36,6 @@ pub(super) const FAMILY: Family = Family {
             "2 SETBIT skey offset bit",
             "2 RESTORE newkey millis value [REPLACE|ABSTTL]",
             "2 EXISTS anykey+",
-            "1 DBSIZE",
         ],
     )
 };

@@ -1,6 +1,6 @@
 //! CLIENT TRACKING and its relatives: what a client wants to be told about keys it caches.
 //!
-//! This keeps and shows what was asked for; who sends invalidations reads it here.
+//! This keeps and shows what was asked for; `crate::tracking` sends the invalidations.
 
 use ochre_resp::{Protocol, Reply};
 use ochre_structures::number;
@@ -140,8 +140,12 @@ fn tracking(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcom
         }
         wanted.prefixes.sort_unstable();
         wanted.prefixes.dedup();
+        call.server
+            .trackers
+            .set(&call.session.client, Some(&wanted));
         call.session.set_tracking(Some(wanted));
     } else if switch.eq_ignore_ascii_case(b"off") {
+        call.server.trackers.set(&call.session.client, None);
         call.session.set_tracking(None);
     } else {
         return Err(Error::Syntax);

@@ -57,9 +57,12 @@ pub fn stats(facts: &Facts<'_>, page: &mut Page) {
     page.line("active_defrag_key_misses", 0);
     page.line("total_active_defrag_time", 0);
     page.line("current_active_defrag_time", 0);
-    page.line("tracking_total_keys", 0);
-    page.line("tracking_total_items", 0);
-    page.line("tracking_total_prefixes", 0);
+    page.line("tracking_total_keys", facts.server.trackers.keys());
+    page.line(
+        "tracking_total_items",
+        facts.server.trackers.items(&facts.server.store),
+    );
+    page.line("tracking_total_prefixes", facts.server.trackers.prefixes());
     count!("unexpected_error_replies", unexpected_errors);
     count!("total_error_replies", error_replies);
     page.line("dump_payload_sanitizations", 0);

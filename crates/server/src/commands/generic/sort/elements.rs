@@ -1,0 +1,135 @@
+//! What SORT sorts: the elements of a list, a set or a sorted set, whatever their
+//! encoding.
+
+use std::ops::Range;
+
+use ochre_store::{Entry, Object, Type, Value};
+use ochre_structures::intset::Intset;
+use ochre_structures::list::{Direction, List};
+use ochre_structures::listpack::Listpack;
+use ochre_structures::sorted_set::SortedSet;
+
+/// Something that has elements, seen in its own order.
+#[derive(Clone, Copy)]
+pub struct Collection<'a> {
+    value_type: Option<Type>,
+    source: Source<'a>,
+}
+
+/// An encoding of a collection.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Empty,
+    Listpack(Listpack<'a>),
+    /// Members and scores in turn.
+    Pairs(Listpack<'a>),
+    Integers(Intset<'a>),
+    List(&'a List),
+    SortedSet(&'a SortedSet),
+}
+
+impl<'a> Collection<'a> {
+    /// That of a key that is not there.
+    pub const EMPTY: Self = Self {
+        value_type: None,
+        source: Source::Empty,
+    };
+
+    /// The collection that `entry` holds, if it holds one that can be sorted.
+    pub fn of(entry: &'a Entry) -> Option<Self> {
+        let source = match entry.value() {
+            Value::PackedList(bytes) | Value::PackedSet(bytes) => Source::Listpack(Listpack(bytes)),
+            Value::PackedSortedSet(bytes) => Source::Pairs(Listpack(bytes)),
+            Value::IntSet(bytes) => Source::Integers(Intset::new(bytes)),
+            Value::Object(Object::List(list)) => Source::List(list),
+            Value::Object(Object::SortedSet(set)) => Source::SortedSet(set),
+            _ => return None,
+        };
+        Some(Self {
+            value_type: Some(entry.value_type()),
+            source,
+        })
+    }
+
+    /// The type of the value; `None` when there is none.
+    pub fn value_type(&self) -> Option<Type> {
+        self.value_type
+    }
+
+    pub fn len(&self) -> usize {
+        match self.source {
+            Source::Empty => 0,
+            Source::Listpack(elements) => elements.len(),
+            Source::Pairs(pairs) => pairs.len() / 2,
+            Source::Integers(set) => set.len(),
+            Source::List(list) => list.len(),
+            Source::SortedSet(set) => set.len(),
+        }
+    }
+
+    /// Copies the elements with these indices.
+    pub fn elements(&self, range: Range<usize>) -> Elements {
+        let mut elements = Elements::default();
+        let (skip, take) = (range.start, range.len());
+        match self.source {
+            Source::Empty => {}
+            Source::Listpack(all) => {
+                for element in all.iter().skip(skip).take(take) {
+                    elements.push_with(|bytes| element.write_to(bytes));
+                }
+            }
+            Source::Pairs(all) => {
+                for (member, _) in all.pairs().skip(skip).take(take) {
+                    elements.push_with(|bytes| member.write_to(bytes));
+                }
+            }
+            Source::Integers(set) => {
+                for integer in set.iter().skip(skip).take(take) {
+                    let mut digits = itoa::Buffer::new();
+                    elements.push(digits.format(integer).as_bytes());
+                }
+            }
+            Source::List(list) => {
+                for element in list.iter_from(skip, Direction::Forward).take(take) {
+                    elements.push_with(|bytes| element.write_to(bytes));
+                }
+            }
+            Source::SortedSet(set) => {
+                for (member, _) in set.by_rank(range) {
+                    elements.push(member);
+                }
+            }
+        }
+        elements
+    }
+}
+
+/// Elements one behind the other in one buffer.
+#[derive(Debug, Default)]
+pub struct Elements {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Elements {
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The element of this index, which must be below [`Elements::len`].
+    #[inline]
+    pub fn get(&self, index: u32) -> &[u8] {
+        let index = index as usize;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[index]]
+    }
+
+    pub fn push(&mut self, element: &[u8]) {
+        self.push_with(|bytes| bytes.extend_from_slice(element));
+    }
+
+    fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+}

@@ -1,0 +1,136 @@
+//! The order of elements by their weights: numbers or bytes, their own or other keys'.
+
+use std::cmp::Ordering;
+
+use ochre_store::ReadView;
+use ochre_structures::number;
+
+use super::elements::Elements;
+use super::options::{By, Options, Order};
+use crate::error::Error;
+
+/// The indices of the elements in the order that the options ask for.
+///
+/// # Errors
+/// A weight that is no number, where numbers are compared.
+pub fn order(
+    view: &ReadView<'_>,
+    elements: &Elements,
+    options: &Options<'_>,
+) -> Result<Vec<u32>, Error> {
+    match (&options.by, options.alpha) {
+        (By::Key(_), true) => Ok(by_values(view, elements, options)),
+        (_, true) => Ok(by_bytes(elements, options.order)),
+        (_, false) => by_numbers(view, elements, options),
+    }
+}
+
+/// Orders by the bytes of the elements.
+pub fn by_bytes(elements: &Elements, direction: Order) -> Vec<u32> {
+    ordered(elements, direction, |a, b| {
+        elements.get(a).cmp(elements.get(b))
+    })
+}
+
+/// Orders by the bytes of other keys; what is not there comes first.
+fn by_values(view: &ReadView<'_>, elements: &Elements, options: &Options<'_>) -> Vec<u32> {
+    let mut values = Elements::default();
+    let mut is_there = Vec::with_capacity(elements.len());
+    let mut key = Vec::new();
+    for index in 0..elements.len() as u32 {
+        let found = match &options.by {
+            By::Key(pattern) => pattern.with_value(view, elements.get(index), &mut key, |value| {
+                values.push(value);
+            }),
+            By::Element | By::Nothing => None,
+        };
+        if found.is_none() {
+            values.push(b"");
+        }
+        is_there.push(found.is_some());
+    }
+    ordered(elements, options.order, |a, b| {
+        let present = |index: u32| is_there[index as usize];
+        present(a)
+            .cmp(&present(b))
+            .then_with(|| values.get(a).cmp(values.get(b)))
+    })
+}
+
+/// Orders by numbers, equal ones by the bytes of the elements; what is not there weighs
+/// nothing.
+fn by_numbers(
+    view: &ReadView<'_>,
+    elements: &Elements,
+    options: &Options<'_>,
+) -> Result<Vec<u32>, Error> {
+    let mut numbers = Vec::with_capacity(elements.len());
+    let mut key = Vec::new();
+    let mut all_numbers = true;
+    for index in 0..elements.len() as u32 {
+        let element = elements.get(index);
+        let number = match &options.by {
+            By::Key(pattern) => pattern.with_value(view, element, &mut key, weight),
+            By::Element | By::Nothing => Some(weight(element)),
+        };
+        let number = number.unwrap_or(Some(0.0));
+        all_numbers &= number.is_some();
+        numbers.push(number.unwrap_or(0.0));
+    }
+    if !all_numbers {
+        return Err(Error::text(
+            "ERR One or more scores can't be converted into double",
+        ));
+    }
+    Ok(ordered(elements, options.order, |a, b| {
+        numbers[a as usize]
+            .partial_cmp(&numbers[b as usize])
+            .unwrap_or(Ordering::Equal)
+            .then_with(|| elements.get(a).cmp(elements.get(b)))
+    }))
+}
+
+/// Sorts the indices of the elements. Equals keep their order, in either direction.
+fn ordered(
+    elements: &Elements,
+    direction: Order,
+    compare: impl Fn(u32, u32) -> Ordering,
+) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..elements.len() as u32).collect();
+    match direction {
+        Order::Ascending => order.sort_by(|&a, &b| compare(a, b)),
+        Order::Descending => order.sort_by(|&a, &b| compare(b, a)),
+    }
+    order
+}
+
+/// A weight as Redis reads it with C's `strtod`: white space before it is skipped, a NUL
+/// ends it, nothing at all is 0.
+fn weight(text: &[u8]) -> Option<f64> {
+    let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let blank = text
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r'))
+        .count();
+    number::parse_f64(&text[blank..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_what_strtod_reads() {
+        assert_eq!(weight(b"1.5"), Some(1.5));
+        assert_eq!(weight(b" \t-2"), Some(-2.0));
+        assert_eq!(weight(b""), Some(0.0));
+        assert_eq!(weight(b"3\0x"), Some(3.0));
+        assert_eq!(weight(b"inf"), Some(f64::INFINITY));
+        for wrong in [&b"1x"[..], b"nan", b" ", b"1 ", b"abc", b"1e400"] {
+            assert_eq!(weight(wrong), None);
+        }
+    }
+}
