@@ -66,9 +66,12 @@ fn select(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome 
 
 /// The database of this number.
 fn database(call: &Call<'_>, argument: &[u8]) -> Result<u16, Error> {
-    let index = ochre_structures::number::parse_i64(argument)
-        .filter(|index| i32::try_from(*index).is_ok())
-        .ok_or(Error::NotInteger)?;
+    let index = ochre_structures::number::parse_i64(argument).ok_or(Error::NotInteger)?;
+    if i32::try_from(index).is_err() {
+        return Err(Error::text(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
     u16::try_from(index)
         .ok()
         .filter(|db| usize::from(*db) < call.server.store.databases())
