@@ -24,6 +24,7 @@ pub mod process;
 pub mod pubsub;
 mod rates;
 mod reclaim;
+pub mod script;
 pub mod server;
 pub mod session;
 pub mod slowlog;

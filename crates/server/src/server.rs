@@ -29,6 +29,7 @@ use crate::net::worker::Worker;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::reclaim;
+use crate::script::{self, Scripts};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::tracking::Trackers;
@@ -43,6 +44,9 @@ pub struct Server {
     pub pubsub: PubSub,
     pub monitors: Monitors,
     pub trackers: Trackers,
+    pub scripts: Scripts,
+    /// The script that runs now.
+    pub script: script::Running,
     pub pause: Pause,
     pub log: Log,
     pub started_at_ms: i64,
@@ -61,8 +65,6 @@ pub struct Server {
     /// Changes since the last save.
     changes: AtomicU64,
     pub last_save_s: AtomicI64,
-    /// Set while a script runs for longer than `busy-reply-threshold`.
-    busy: AtomicBool,
     stop: Mutex<Option<StopRequest>>,
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
     active_expire: AtomicBool,
@@ -194,6 +196,8 @@ impl Server {
             pubsub: PubSub::default(),
             monitors: Monitors::default(),
             trackers: Trackers::default(),
+            scripts: Scripts::default(),
+            script: script::Running::default(),
             pause: Pause::default(),
             log,
             started_at_ms: now_ms,
@@ -213,7 +217,6 @@ impl Server {
             config_lock: Mutex::new(()),
             changes: AtomicU64::new(0),
             last_save_s: AtomicI64::new(now_ms / 1000),
-            busy: AtomicBool::new(false),
             stop: Mutex::new(None),
             stopped: std::sync::OnceLock::new(),
             active_expire: AtomicBool::new(true),
@@ -279,7 +282,7 @@ impl Server {
 
     /// Whether waiting for a stripe should end with BUSY.
     pub fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+        self.script.is_busy()
     }
 
     /// Whether keys are removed when their deadline passes, looked at or not.
