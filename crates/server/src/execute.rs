@@ -209,6 +209,18 @@ fn reject(call: &mut Call<'_>, found: Option<&Known>, error: &Error, out: &mut R
     if let Some(known) = found {
         call.local.stats.rejected(known.id);
     }
+    if found.is_some_and(|known| known.command.name == "exec") {
+        // An EXEC that is refused ends its transaction.
+        transactions::forget_transaction(call);
+        let line = error.line();
+        let reason = match error {
+            Error::Arity(_) => line.strip_prefix(b"ERR ").unwrap_or(&line),
+            _ => &line,
+        };
+        let mut text = b"EXECABORT Transaction discarded because of: ".to_vec();
+        text.extend_from_slice(reason);
+        return write_error(call.server, &Error::Bytes(text), out);
+    }
     if let Some(transaction) = &mut call.session.multi {
         transaction.abort();
     }

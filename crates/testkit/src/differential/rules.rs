@@ -258,6 +258,15 @@ pub struct ErrorChange {
 /// Error texts changed between 7.0 and 7.2.
 pub const ERROR_CHANGES: &[ErrorChange] = &[
     ErrorChange {
+        command: "HELLO",
+        reference: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                    the HELLO AUTH",
+        subject: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                  the HELLO <proto> AUTH",
+        since: (7, 2),
+        reason: "7.2 names the protocol version among the arguments",
+    },
+    ErrorChange {
         command: "*",
         reference: "NOPERM this user has no permissions",
         subject: "NOPERM User ",

@@ -1,14 +1,14 @@
-//! MONITOR.
+//! MONITOR: the client is shown every command from now on.
 
 use ochre_resp::Reply;
 
 use crate::commands::args::Args;
 use crate::commands::spec::*;
-use crate::error::Error;
 use crate::execute::Call;
 
 pub const MONITOR: Command = Command {
-    summary: "Listens for all requests received by the server in real-time.",
+    summary: "Listen for all requests received by the server in real time.",
+    complexity: "",
     flags: Flags::ADMIN
         .or(Flags::NOSCRIPT)
         .or(Flags::LOADING)
@@ -17,11 +17,12 @@ pub const MONITOR: Command = Command {
 };
 
 fn monitor(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    if call.session.in_unit {
-        return Err(Error::text("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    let client = &call.session.client;
+    // Whoever monitors already is not answered a second time, as in Redis.
+    if !client.state.lock().flags.monitor {
+        call.session.update_flags(|flags| flags.monitor = true);
+        call.server.monitors.add(client);
+        out.ok();
     }
-    call.server.monitors.add(&call.session.client);
-    call.session.update_flags(|flags| flags.monitor = true);
-    out.ok();
     Ok(Flow::Done)
 }

@@ -188,25 +188,23 @@ fn check(call: &Call<'_>, wanted: &Tracking) -> Result<(), Error> {
         ));
     }
     let existing = current.map_or(&[][..], |current| &current.prefixes);
+    let overlap = |a: &[u8], b: &[u8]| a.starts_with(b) || b.starts_with(a);
     for (index, prefix) in wanted.prefixes.iter().enumerate() {
-        let others = existing.iter().chain(&wanted.prefixes[..index]);
-        for other in others.filter(|other| *other != prefix) {
-            if other.starts_with(prefix) || prefix.starts_with(other) {
-                return Err(overlap(prefix, other, existing.contains(other)));
-            }
+        if let Some(other) = existing.iter().find(|other| overlap(prefix, other)) {
+            return Err(overlapping(prefix, other, "an existing"));
+        }
+        let mut later = wanted.prefixes[index + 1..].iter();
+        if let Some(other) = later.find(|other| overlap(prefix, other)) {
+            return Err(overlapping(prefix, other, "another provided"));
         }
     }
     Ok(())
 }
 
-fn overlap(prefix: &[u8], other: &[u8], exists: bool) -> Error {
+fn overlapping(prefix: &[u8], other: &[u8], which: &str) -> Error {
     let mut text = b"ERR Prefix '".to_vec();
     text.extend_from_slice(prefix);
-    text.extend_from_slice(if exists {
-        b"' overlaps with an existing prefix '"
-    } else {
-        b"' overlaps with another provided prefix '"
-    });
+    text.extend_from_slice(format!("' overlaps with {which} prefix '").as_bytes());
     text.extend_from_slice(other);
     text.extend_from_slice(b"'. Prefixes for a single client must not overlap.");
     Error::Bytes(text)
