@@ -50,7 +50,7 @@ fn texts(reply: Reply) -> Vec<String> {
 fn run_all(connection: &mut Connection, commands: impl Iterator<Item = String>) {
     let mut batch = Vec::new();
     let mut count = 0;
-    let mut flush = |connection: &mut Connection, batch: &mut Vec<u8>, count: &mut usize| {
+    let flush = |connection: &mut Connection, batch: &mut Vec<u8>, count: &mut usize| {
         connection.send_bytes(batch).unwrap();
         for _ in 0..*count {
             connection.read_reply().unwrap();
