@@ -21,7 +21,6 @@ use crate::commands::table::{KeyPlan, Known};
 use crate::error::Error;
 use crate::execute::{self, BigArguments, Call};
 use crate::gates;
-use crate::live::Live;
 use crate::pubsub::{self, Wakes};
 use crate::server::Server;
 use crate::tracking;
@@ -320,18 +319,14 @@ pub enum Reach {
 }
 
 /// What the views of one command have in common.
-pub fn scope<'a>(call: &Call<'a>, now_ms: i64) -> Scope<'a> {
-    scope_of(call.server, call.live, now_ms, !call.session.no_touch)
-}
-
-fn scope_of<'a>(server: &'a Server, live: &'a Live, now_ms: i64, touch: bool) -> Scope<'a> {
+pub fn scope<'a>(call: &mut Call<'a>, now_ms: i64) -> Scope<'a> {
     Scope {
-        store: &server.store,
-        settings: &live.settings,
+        store: &call.server.store,
+        settings: &call.live.settings,
         now_ms,
-        touch,
+        touch: !call.session.no_touch,
         expire: true,
-        observed: Observed::seeded(now_ms as u64),
+        observed: Observed::seeded(call.local.random()),
     }
 }
 

@@ -62,15 +62,18 @@ pub struct Filter {
     pub pattern: Pattern,
     /// At least as many elements are looked at.
     pub count: usize,
+    /// Fields without their values.
+    pub names_only: bool,
     /// The name of a type, in any case, known or not.
     kind: Option<Box<[u8]>>,
 }
 
-/// What is scanned: only keys have types.
+/// What is scanned: only keys have types, only fields have values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scanned {
     Keys,
     Elements,
+    Fields,
 }
 
 impl Filter {
@@ -79,6 +82,7 @@ impl Filter {
         Self {
             pattern: Pattern::new(pattern),
             count: usize::MAX,
+            names_only: false,
             kind: None,
         }
     }
@@ -91,6 +95,7 @@ impl Filter {
         let mut filter = Self {
             pattern: Pattern::default(),
             count: DEFAULT_COUNT,
+            names_only: false,
             kind: None,
         };
         while !args.is_empty() {
@@ -105,6 +110,8 @@ impl Filter {
                 filter.pattern = Pattern::new(args.next()?);
             } else if has_value && scanned == Scanned::Keys && args.keyword("TYPE") {
                 filter.kind = Some(args.next()?.into());
+            } else if scanned == Scanned::Fields && args.keyword("NOVALUES") {
+                filter.names_only = true;
             } else {
                 return Err(Error::Syntax);
             }
