@@ -13,6 +13,7 @@ pub mod list;
 pub mod listpack;
 pub mod member_set;
 pub mod number;
+mod size_class;
 pub mod sorted_set;
 pub mod stream;
 pub mod table;
