@@ -98,9 +98,3 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl From<ochre_store::WrongType> for Error {
-    fn from(_: ochre_store::WrongType) -> Self {
-        Self::WrongType
-    }
-}

@@ -21,6 +21,7 @@ use crate::commands::table::{KeyPlan, Known};
 use crate::error::Error;
 use crate::execute::{self, BigArguments, Call};
 use crate::gates;
+use crate::live::Live;
 use crate::pubsub::{self, Wakes};
 use crate::server::Server;
 use crate::tracking;
