@@ -108,7 +108,10 @@ fn wait_for(earliest_ms: i64, now_ms: i64) -> Option<Duration> {
 fn reclaim_due(server: &Server) {
     let live = server.live();
     let now_ms = crate::clock::now_ms();
-    for index in 0..server.store.stripes.count() as u32 {
+    // Commands on the whole keyspace (DBSIZE, SCAN) pass the stripes in ascending order.
+    // In the other direction they meet the reclaimer once; in the same one they would
+    // catch up with it and then wait behind it at every stripe.
+    for index in (0..server.store.stripes.count() as u32).rev() {
         while server.store.deadlines().of(index) <= now_ms {
             let scope = Scope {
                 store: &server.store,
