@@ -16,7 +16,12 @@ const DEFAULT_COUNT: usize = 10;
 /// # Errors
 /// `invalid cursor`
 pub fn cursor(args: &mut Args<'_>) -> Result<u64, Error> {
-    let text = args.next()?;
+    // A C string ends at a zero byte.
+    let text = args
+        .next()?
+        .split(|&byte| byte == 0)
+        .next()
+        .unwrap_or_default();
     // No digits at all read as 0.
     if text.is_empty() {
         return Ok(0);
@@ -137,6 +142,8 @@ mod tests {
         assert_eq!(read_cursor(b"+7"), Some(7));
         assert_eq!(read_cursor(b"-1"), Some(u64::MAX));
         assert_eq!(read_cursor(b""), Some(0));
+        assert_eq!(read_cursor(b"\0\r"), Some(0));
+        assert_eq!(read_cursor(b"7\0x"), Some(7));
         for wrong in [
             &b" 1"[..],
             b"1 ",
