@@ -287,6 +287,27 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
         since: (7, 2),
         reason: "7.2 runs an unblocked XREADGROUP again instead of making up an error",
     },
+    ErrorChange {
+        command: "*",
+        reference: "ERR timeout is negative",
+        subject: "ERR timeout is out of range",
+        since: (7, 2),
+        reason: "7.0 overflows where a timeout is too large",
+    },
+    ErrorChange {
+        command: "ZRANK",
+        reference: "ERR wrong number of arguments",
+        subject: "ERR syntax error",
+        since: (7, 2),
+        reason: "7.2 has the option WITHSCORE",
+    },
+    ErrorChange {
+        command: "ZREVRANK",
+        reference: "ERR wrong number of arguments",
+        subject: "ERR syntax error",
+        since: (7, 2),
+        reason: "7.2 has the option WITHSCORE",
+    },
 ];
 
 /// Encodings that 7.2 reports where the reference reports others.

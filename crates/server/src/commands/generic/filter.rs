@@ -147,6 +147,8 @@ mod tests {
         assert_eq!(read_cursor(b"-1"), Some(u64::MAX));
         assert_eq!(read_cursor(b""), Some(0));
         assert_eq!(read_cursor(b"5\0x"), Some(5));
+        assert_eq!(read_cursor(b"\0\r"), Some(0));
+        assert_eq!(read_cursor(b"7\0x"), Some(7));
         for wrong in [
             &b" 1"[..],
             b"1 ",

@@ -221,11 +221,11 @@ impl<'a> Query<'a> {
                 scores = Scores::With;
             } else if args.len() > 2 && args.keyword("LIMIT") {
                 (offset, limit) = (args.integer()?, args.integer()?);
-            } else if form.direction.is_none() && args.keyword("REV") {
+            } else if direction.is_none() && args.keyword("REV") {
                 direction = Some(Direction::Descending);
-            } else if form.by.is_none() && args.keyword("BYLEX") {
+            } else if by.is_none() && args.keyword("BYLEX") {
                 by = Some(By::Lex);
-            } else if form.by.is_none() && args.keyword("BYSCORE") {
+            } else if by.is_none() && args.keyword("BYSCORE") {
                 by = Some(By::Score);
             } else {
                 return Err(Error::Syntax);

@@ -136,7 +136,8 @@ impl<'a> SortedSetRef<'a> {
     ) -> Range<usize> {
         match self {
             Self::Packed(pack) => packed::lex_ranks(*pack, min, max, direction),
-            Self::Tree(set) => sensible(set.lex_ranks(min, max)),
+            Self::Tree(set) if spans(set, min, max) => sensible(set.lex_ranks(min, max)),
+            Self::Tree(_) => 0..0,
         }
     }
 
@@ -169,6 +170,16 @@ impl<'a> SortedSetRef<'a> {
             }),
         }
     }
+}
+
+/// Whether the ends of a set reach into a range of members: Redis looks at them first.
+/// It shows only where scores differ.
+fn spans(set: &SortedSet, min: LexBound<'_>, max: LexBound<'_>) -> bool {
+    set.first()
+        .zip(set.last())
+        .is_some_and(|((first, _), (last, _))| {
+            packed::follows(last, min) && packed::precedes(first, max)
+        })
 }
 
 /// A run of ranks that does not end before it starts.

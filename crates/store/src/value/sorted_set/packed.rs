@@ -128,7 +128,8 @@ fn never(min: LexBound<'_>, max: LexBound<'_>) -> bool {
     }
 }
 
-fn follows(member: &[u8], min: LexBound<'_>) -> bool {
+/// Whether a member lies beyond the lower bound.
+pub fn follows(member: &[u8], min: LexBound<'_>) -> bool {
     match min {
         LexBound::Min => true,
         LexBound::Max => false,
@@ -137,7 +138,8 @@ fn follows(member: &[u8], min: LexBound<'_>) -> bool {
     }
 }
 
-fn precedes(member: &[u8], max: LexBound<'_>) -> bool {
+/// Whether a member lies before the upper bound.
+pub fn precedes(member: &[u8], max: LexBound<'_>) -> bool {
     match max {
         LexBound::Min => false,
         LexBound::Max => true,
