@@ -7,6 +7,7 @@ use ochre_store::{Entry, Object, Type, Value};
 use ochre_structures::intset::Intset;
 use ochre_structures::list::{Direction, List};
 use ochre_structures::listpack::Listpack;
+use ochre_structures::member_set::MemberSet;
 use ochre_structures::sorted_set::SortedSet;
 
 /// Something that has elements, seen in its own order.
@@ -26,6 +27,7 @@ enum Source<'a> {
     Integers(Intset<'a>),
     List(&'a List),
     SortedSet(&'a SortedSet),
+    Set(&'a MemberSet),
 }
 
 impl<'a> Collection<'a> {
@@ -43,6 +45,7 @@ impl<'a> Collection<'a> {
             Value::IntSet(bytes) => Source::Integers(Intset::new(bytes)),
             Value::Object(Object::List(list)) => Source::List(list),
             Value::Object(Object::SortedSet(set)) => Source::SortedSet(set),
+            Value::Object(Object::Set(set)) => Source::Set(set),
             _ => return None,
         };
         Some(Self {
@@ -64,6 +67,7 @@ impl<'a> Collection<'a> {
             Source::Integers(set) => set.len(),
             Source::List(list) => list.len(),
             Source::SortedSet(set) => set.len(),
+            Source::Set(set) => set.len(),
         }
     }
 
@@ -97,6 +101,11 @@ impl<'a> Collection<'a> {
             Source::SortedSet(set) => {
                 for (member, _) in set.by_rank(range) {
                     elements.push(member);
+                }
+            }
+            Source::Set(set) => {
+                for member in set.iter().skip(skip).take(take) {
+                    elements.push_with(|bytes| member.write_to(bytes));
                 }
             }
         }

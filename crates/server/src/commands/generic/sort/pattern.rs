@@ -1,7 +1,7 @@
 //! The patterns of BY and GET: keys, or fields of hashes, that an element names.
 
-use ochre_store::{Entry, ReadView, Value};
-use ochre_structures::listpack::Listpack;
+use ochre_store::value::hash::HashRef;
+use ochre_store::{Entry, ReadView};
 
 use crate::commands::string::value;
 
@@ -70,7 +70,7 @@ impl<'a> Pattern<'a> {
                 key.extend_from_slice(suffix);
                 let entry = view.find(key)?;
                 match field {
-                    Some(field) => with_field(entry, field, view.now_ms(), look),
+                    Some(field) => with_field(entry, field, view.deadline_now_ms(), look),
                     None => value::with_bytes(entry, look).ok(),
                 }
             }
@@ -82,27 +82,11 @@ impl<'a> Pattern<'a> {
 fn with_field<R>(
     entry: &Entry,
     field: &[u8],
-    now_ms: i64,
+    now_ms: u64,
     look: impl FnOnce(&[u8]) -> R,
 ) -> Option<R> {
-    let mut digits = itoa::Buffer::new();
-    match entry.value() {
-        Value::PackedHash(bytes) => {
-            let pack = Listpack(bytes);
-            let value = pack.next(pack.find(field, 1)?)?;
-            Some(look(pack.at(value)?.as_bytes(&mut digits)))
-        }
-        Value::PackedHashEx(bytes) => {
-            let pack = Listpack(bytes);
-            let value = pack.next(pack.find(field, 2)?)?;
-            let deadline_ms = pack.at(pack.next(value)?)?.as_integer().unwrap_or(0);
-            if deadline_ms != 0 && deadline_ms <= now_ms {
-                return None;
-            }
-            Some(look(pack.at(value)?.as_bytes(&mut digits)))
-        }
-        _ => None,
-    }
+    let field = HashRef::of(entry, now_ms).ok()?.find(field)?;
+    Some(look(field.value.as_bytes(&mut itoa::Buffer::new())))
 }
 
 #[cfg(test)]
