@@ -338,6 +338,12 @@ pub const ENCODING_CHANGES: &[EncodingChange] = &[
         reason: "7.2 stores the result of set algebra as a listpack when a source is one",
     },
     EncodingChange {
+        reference: "intset",
+        subject: "hashtable",
+        since: (7, 2),
+        reason: "7.2 makes a new set large enough for all arguments, equal ones too",
+    },
+    EncodingChange {
         reference: "quicklist",
         subject: "listpack",
         since: (7, 2),

@@ -4,6 +4,7 @@ use ochre_resp::Reply;
 use ochre_store::value::set::{NewSet, SetEncoding, SetMut, SetRef};
 use ochre_store::{EventClass, Expiry, WriteView, recorded};
 use ochre_structures::listpack::Element;
+use ochre_structures::number;
 
 use super::slices;
 use crate::commands::args::Args;
@@ -34,8 +35,9 @@ fn spop(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> O
     match args.len() {
         0 => pop_one(view, key, out),
         1 => {
-            let count = usize::try_from(args.integer()?)
-                .map_err(|_| Error::text("ERR value is out of range, must be positive"))?;
+            let count = number::parse_i64(args.next()?)
+                .and_then(|count| usize::try_from(count).ok())
+                .ok_or(Error::text("ERR value is out of range, must be positive"))?;
             pop_many(view, key, count, out)
         }
         _ => Err(Error::Syntax),
