@@ -21,6 +21,7 @@ pub mod spec;
 pub mod stream;
 pub mod string;
 pub mod table;
+mod timeout;
 pub mod transactions;
 
 use spec::Command;
