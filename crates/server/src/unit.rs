@@ -208,7 +208,7 @@ impl<'s> Unit<'s> {
         if let Flow::Block(wait) = flow {
             // Nobody waits while others are locked out.
             match wait.on_timeout {
-                TimeoutReply::Null => out.null(),
+                TimeoutReply::Null | TimeoutReply::NullOrNullArray => out.null(),
                 TimeoutReply::NullArray => out.null_array(),
                 TimeoutReply::Zero => out.integer(0),
             }
@@ -248,20 +248,31 @@ impl<'s> Unit<'s> {
 
     /// Acts upon what the unit did, and releases its locks.
     #[inline]
-    pub fn conclude(mut self, call: &mut Call<'s>) {
-        let mut later = blocking::WaiterList::new();
-        if !self.effects.ready.is_empty() {
-            later = blocking::serve_ready(call, &mut self);
+    pub fn conclude(self, call: &mut Call<'s>) {
+        let mut postponed = self.finish(call);
+        while let Some(next) = postponed.pop_front() {
+            let mut unit = Unit::new(call, Kind::Single);
+            // The key's own stripe is among those of every waiter on it.
+            unit.held = unit.store.stripes.lock_many(&next.stripes);
+            unit.effects.ready.push(next.ready);
+            postponed.extend(unit.finish(call));
         }
+    }
+
+    /// As `conclude`, but for the waiters that need stripes which others hold.
+    #[inline]
+    fn finish(mut self, call: &mut Call<'s>) -> blocking::PostponedList {
+        let mut postponed = blocking::PostponedList::new();
         let mut wakes = Wakes::default();
+        if !self.effects.ready.is_empty() {
+            postponed = blocking::serve_ready(call, &mut self, &mut wakes);
+        }
         let by = call.session.id();
         tell(call.server, &mut self.held, &self.effects, by, &mut wakes);
         self.held = self.store.stripes.none();
         wakes.wake(call.server);
         self.settle(call);
-        if !later.is_empty() {
-            blocking::serve_each(call, later);
-        }
+        postponed
     }
 
     /// The effects that need no lock.

@@ -237,6 +237,31 @@ impl<'s, T> Held<'s, T> {
         }
     }
 
+    /// Locks more stripes if nobody holds any of them this moment, waiting for none;
+    /// says whether all of them are held now. Those taken are kept only then.
+    pub fn try_extend(&mut self, indices: &[u32]) -> bool {
+        let missing = indices.iter().filter(|&&index| !self.holds(index));
+        let mut taken = Vec::new();
+        for &index in missing {
+            match self.owner.try_stripe(index) {
+                Some(guard) => taken.push((index, guard)),
+                None => return false,
+            }
+        }
+        if taken.is_empty() {
+            return true;
+        }
+        let held = std::mem::replace(&mut self.guards, Guards::Many(Vec::new()));
+        let mut all = match held {
+            Guards::One(index, guard) => vec![(index, guard)],
+            Guards::Many(guards) => guards,
+        };
+        all.append(&mut taken);
+        all.sort_unstable_by_key(|(index, _)| *index);
+        self.guards = Guards::Many(all);
+        true
+    }
+
     /// Locks every stripe not held yet (rule 3).
     pub fn extend_to_all(&mut self) {
         for index in 0..self.owner.count() as u32 {

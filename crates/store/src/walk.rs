@@ -7,7 +7,7 @@
 
 use ochre_structures::table::Due;
 
-use crate::effects::EventClass;
+use crate::effects::{EventClass, Ready};
 use crate::entry::Entry;
 use crate::freeing::Garbage;
 use crate::keyspace::Store;
@@ -256,6 +256,8 @@ impl KeyspaceView<'_, '_> {
         self.make_exclusive();
         self.effects.flushed = true;
         let mut removed = 0;
+        // Whoever waits for a key to go, too.
+        let mut gone = Vec::new();
         for index in 0..self.stripes() {
             let stripe = self.held().stripe_mut(index).expect("all are held");
             let in_use: Vec<u16> = stripe
@@ -274,6 +276,13 @@ impl KeyspaceView<'_, '_> {
                         .is_some()
                 });
                 removed += taken.len();
+                let waited: Vec<Box<[u8]>> = stripe
+                    .waiters
+                    .keys(of)
+                    .filter(|key| stripe.waiters.has_on_absence(of, key))
+                    .map(Into::into)
+                    .collect();
+                gone.extend(waited.into_iter().map(|key| Ready { db: of, key }));
                 stripe.capture_all(of, &taken);
                 tables.push(taken.table);
             }
@@ -284,6 +293,7 @@ impl KeyspaceView<'_, '_> {
             }
             self.scope.store.deadlines().set(index, i64::MAX);
         }
+        self.effects.ready.append(&mut gone);
         if db.is_some() {
             self.renew_deadlines();
         }
@@ -312,7 +322,7 @@ impl KeyspaceView<'_, '_> {
                 .flat_map(|db| stripe.waiters.keys(db).map(move |key| (db, key.to_vec())))
                 .collect();
             for (db, key) in waited {
-                self.effects.ready.push(crate::effects::Ready {
+                self.effects.ready.push(Ready {
                     db,
                     key: key.into(),
                 });

@@ -23,7 +23,7 @@ pub mod spec;
 pub mod stream;
 pub mod string;
 pub mod table;
-pub mod timeout;
+mod timeout;
 pub mod transactions;
 #[cfg(test)]
 mod trial;

@@ -268,6 +268,13 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
     },
     ErrorChange {
         command: "*",
+        reference: "ERR timeout is negative",
+        subject: "ERR timeout is out of range",
+        since: (7, 2),
+        reason: "a timeout that overflowed looked negative before 7.2",
+    },
+    ErrorChange {
+        command: "*",
         reference: "NOPERM this user has no permissions",
         subject: "NOPERM User ",
         since: (7, 2),

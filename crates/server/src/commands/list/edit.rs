@@ -85,7 +85,7 @@ pub const LREM: Command = Command {
 
 fn lrem(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.next()?;
-    let count = args.integer()?;
+    let count = value::negatable(args)?;
     let element = args.next()?;
     let Some(mut list) = value::find_mut(view, key)? else {
         out.integer(0);

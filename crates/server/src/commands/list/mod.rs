@@ -3,6 +3,7 @@
 //! Every handler works on [`ListRef`](ochre_store::value::list::ListRef) or
 //! [`ListMut`](ochre_store::value::list::ListMut) and knows no encodings.
 
+mod block;
 mod edit;
 mod pop;
 mod push;
@@ -13,6 +14,11 @@ mod value;
 use super::spec::Command;
 
 pub const COMMANDS: &[&Command] = &[
+    &block::BLMOVE,
+    &block::BLMPOP,
+    &block::BLPOP,
+    &block::BRPOP,
+    &block::BRPOPLPUSH,
     &read::LINDEX,
     &edit::LINSERT,
     &read::LLEN,

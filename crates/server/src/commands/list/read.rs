@@ -136,13 +136,7 @@ fn lpos(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     while !args.is_empty() {
         let has_value = args.len() > 1;
         if has_value && args.keyword("RANK") {
-            rank = args.integer()?;
-            if rank == i64::MIN {
-                return Err(Error::text(
-                    "ERR value is out of range, value must between -9223372036854775807 and \
-                     9223372036854775807",
-                ));
-            }
+            rank = value::negatable(args)?;
             if rank == 0 {
                 return Err(Error::text(
                     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the \

@@ -26,6 +26,17 @@ pub fn side(args: &mut Args<'_>) -> Result<Side, Error> {
     }
 }
 
+/// The next argument as an integer that has a negative counterpart.
+pub fn negatable(args: &mut Args<'_>) -> Result<i64, Error> {
+    match args.integer()? {
+        i64::MIN => Err(Error::text(
+            "ERR value is out of range, value must between -9223372036854775807 and \
+             9223372036854775807",
+        )),
+        value => Ok(value),
+    }
+}
+
 /// The event of a push at an end.
 pub fn push_event(side: Side) -> &'static str {
     match side {

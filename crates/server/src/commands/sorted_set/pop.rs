@@ -10,7 +10,7 @@ use ochre_structures::number;
 use super::value;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
-use crate::commands::timeout::timeout_ms;
+use crate::commands::timeout;
 use crate::error::Error;
 
 pub const ZPOPMIN: Command = Command {
@@ -163,10 +163,9 @@ fn zmpop(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> 
 }
 
 fn bzmpop(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    let mut timeout = args.clone();
-    args.skip(1);
+    let seconds = args.next()?;
     let request = MultiPop::parse(args)?;
-    let timeout_ms = timeout_ms(&mut timeout, view.now_ms())?;
+    let timeout_ms = timeout::seconds(seconds, view.now_ms())?;
     if request.serve(view, out)? {
         return Ok(Flow::Done);
     }
@@ -262,7 +261,7 @@ fn pop_or_wait(
         return Err(Error::Syntax);
     };
     args.skip(keys.len());
-    let timeout_ms = timeout_ms(args, view.now_ms())?;
+    let timeout_ms = timeout::seconds(args.next()?, view.now_ms())?;
     for key in keys {
         if members_of(view, key)? == 0 {
             continue;

@@ -109,14 +109,19 @@ fn unblock(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome
         ));
     };
     let id = number::parse_i64(id).ok_or(Error::NotInteger)?;
-    let target = u64::try_from(id)
+    let ended = u64::try_from(id)
         .ok()
         .and_then(|id| call.server.clients.get(id))
-        .filter(|client| client.state.lock().flags.blocked);
-    if let Some(client) = &target {
-        let to = client.token;
-        client.send(Mail::Unblock { to, error });
+        .and_then(|client| client.wait.lock().clone())
+        // Somebody may be serving it: then it is blocked no more.
+        .filter(|wait| wait.end());
+    if let Some(wait) = &ended {
+        wait.client.send(Mail::Unblock {
+            to: wait.client.token,
+            wait: wait.number,
+            error,
+        });
     }
-    out.integer(i64::from(target.is_some()));
+    out.integer(i64::from(ended.is_some()));
     Ok(Flow::Done)
 }
