@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ochre_resp::Reply;
-use ochre_store::{EventClass, ReadView};
+use ochre_store::{EventClass, Held, ReadView};
 
 use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
@@ -14,9 +14,12 @@ use crate::commands::transactions;
 use crate::error::{Error, quoted};
 use crate::gates;
 use crate::live::Live;
+use crate::pubsub::Wakes;
+use crate::script::Engine;
 use crate::server::Server;
 use crate::session::Session;
 use crate::stats::{Ending, LocalStats};
+use crate::tracking;
 use crate::unit::{self, Kind, Unit};
 
 /// Arguments that lie in buffers of their own, by index.
@@ -29,6 +32,8 @@ pub struct Local {
     pub now_ms: i64,
     /// Waits begun so far, to number them.
     pub waits: u64,
+    /// The interpreter of this thread, once a script has run.
+    pub engine: Option<Box<Engine>>,
     random: u64,
 }
 
@@ -42,6 +47,7 @@ impl Local {
             clock: quanta::Clock::new(),
             now_ms: crate::clock::now_ms(),
             waits: 0,
+            engine: None,
             random: u64::from_le_bytes(seed) | 1,
         }
     }
@@ -69,7 +75,7 @@ pub enum Executed {
 
 /// What a command runs within.
 pub struct Call<'c> {
-    pub server: &'c Server,
+    pub server: &'c Arc<Server>,
     pub live: &'c Live,
     pub session: &'c mut Session,
     pub local: &'c mut Local,
@@ -229,6 +235,10 @@ fn run(
     let flow = timed(call, known, argv, out, |call, out| {
         dispatch(call, known, argv, big, out, &mut blocked)
     });
+    if call.session.tracking.is_some() {
+        let is_caching = known.full_name == "client|caching";
+        tracking::after_command(call.session, is_caching);
+    }
     match (flow, blocked) {
         (Flow::Block(_), Some(blocked)) => Executed::Blocked(blocked),
         _ => Executed::Done,
@@ -267,7 +277,38 @@ pub fn timed<'c>(
     let track = call.live.config.latency.tracking;
     call.local.stats.called(known.id, elapsed_ns, ending, track);
     call.server.slowlog.note(call, known, argv, elapsed_ns);
+    note_latency(call, known, elapsed_ns);
     flow
+}
+
+/// Remembers what a client that caches has read, and keeps the memory of that bounded.
+#[cold]
+fn remember(call: &mut Call<'_>, held: &mut Held<'_>, known: &Known, argv: &[&[u8]]) {
+    tracking::remember(call, held, known, argv);
+    let limit = call.live.config.clients.tracking_table_max_keys;
+    if call.server.trackers.keys() as u64 > limit {
+        let mut wakes = Wakes::default();
+        for stripe in unit::stripes_of(&call.server.store, known, argv) {
+            tracking::shrink(call.server, held, stripe, limit, &mut wakes);
+        }
+        wakes.wake(call.server);
+    }
+}
+
+/// Tells the latency monitor of a command that took long.
+#[inline]
+fn note_latency(call: &Call<'_>, known: &Known, elapsed_ns: u64) {
+    const NS_PER_MS: u64 = 1_000_000;
+    let threshold_ms = call.live.config.latency.monitor_threshold_ms;
+    if threshold_ms > 0 && elapsed_ns / NS_PER_MS >= threshold_ms {
+        let event = if known.flags.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        let at_s = call.local.now_ms / 1000;
+        call.server.latency.add(event, at_s, elapsed_ns / NS_PER_MS);
+    }
 }
 
 /// Runs a command as a unit of its own; a wait is registered before its locks are
@@ -287,12 +328,15 @@ fn dispatch<'c>(
         // its deadline.
         Run::Read(handler) if !known.flags.has(Flags::BLOCKING) => {
             let server = call.server;
-            let held = unit::lock_keys(server, &server.store, known, argv)?;
+            let mut held = unit::lock_keys(server, &server.store, known, argv)?;
             let scope = unit::scope(call, call.local.now_ms);
             let db = call.session.db;
             let mut args = Args::new(argv, known.name_words(), big);
             let outcome = handler(&ReadView::new(&scope, &held, db), &mut args, out);
             unit::observe(call, &scope);
+            if call.session.tracking.is_some() {
+                remember(call, &mut held, known, argv);
+            }
             let wants_misses = call.live.wanted_events & EventClass::Miss as u32 != 0;
             let missed = wants_misses && scope.observed.misses.get() > 0;
             if scope.observed.expired.get() || missed {

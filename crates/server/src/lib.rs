@@ -24,10 +24,13 @@ pub mod process;
 pub mod pubsub;
 mod rates;
 mod reclaim;
+pub mod script;
 pub mod server;
 pub mod session;
 pub mod slowlog;
+pub mod startup;
 pub mod stats;
+pub mod tracking;
 pub mod unit;
 
 pub use config::Config;

@@ -21,8 +21,10 @@ use crate::commands::table::{KeyPlan, Known};
 use crate::error::Error;
 use crate::execute::{self, BigArguments, Call};
 use crate::gates;
+use crate::live::Live;
 use crate::pubsub::{self, Wakes};
 use crate::server::Server;
+use crate::tracking;
 
 /// What a unit consists of, and hence how it comes by its locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +55,7 @@ impl<'s> Unit<'s> {
         Self {
             held: call.server.store.stripes.none(),
             kind,
-            effects: Effects {
-                wanted_events: call.live.wanted_events,
-                ..Effects::default()
-            },
+            effects: effects(call.server, call.live),
             store: &call.server.store,
             now_ms: call.local.now_ms,
         }
@@ -172,6 +171,9 @@ impl<'s> Unit<'s> {
                     self.announce_misses(&scope, db, known, argv);
                 }
                 observe(call, &scope);
+                if call.session.tracking.is_some() {
+                    tracking::remember(call, &mut self.held, known, argv);
+                }
                 outcome
             }
             Run::Write(handler) => {
@@ -208,6 +210,7 @@ impl<'s> Unit<'s> {
             match wait.on_timeout {
                 TimeoutReply::Null => out.null(),
                 TimeoutReply::NullArray => out.null_array(),
+                TimeoutReply::Zero => out.integer(0),
             }
         }
         out.draw_sources();
@@ -251,10 +254,8 @@ impl<'s> Unit<'s> {
             later = blocking::serve_ready(call, &mut self);
         }
         let mut wakes = Wakes::default();
-        if !self.effects.events.is_empty() {
-            let wanted = self.effects.wanted_events;
-            pubsub::announce(call.server, &self.effects.events, wanted, &mut wakes);
-        }
+        let by = call.session.id();
+        tell(call.server, &mut self.held, &self.effects, by, &mut wakes);
         self.held = self.store.stripes.none();
         wakes.wake(call.server);
         self.settle(call);
@@ -268,6 +269,32 @@ impl<'s> Unit<'s> {
     fn settle(self, call: &mut Call<'_>) {
         call.local.stats.expired += self.effects.expired;
         settle(call.server, self.effects);
+    }
+}
+
+/// Room for effects, prepared for what is wanted of them.
+#[inline]
+pub fn effects(server: &Server, live: &Live) -> Effects {
+    Effects {
+        wanted_events: live.wanted_events,
+        tracking: server.trackers.is_active(),
+        ..Effects::default()
+    }
+}
+
+/// Tells those who listen what happened to the keys, whose locks are held: subscribers
+/// of keyspace events, and clients that cache. `by` is the client that did it, 0 for the
+/// server itself.
+#[inline]
+pub fn tell(server: &Server, held: &mut Held<'_>, effects: &Effects, by: u64, wakes: &mut Wakes) {
+    if !effects.events.is_empty() {
+        pubsub::announce(server, &effects.events, effects.wanted_events, wakes);
+    }
+    if !effects.changed.is_empty() {
+        tracking::invalidate(server, held, &effects.changed, by, wakes);
+    }
+    if effects.flushed {
+        tracking::invalidate_all(server, held, wakes);
     }
 }
 

@@ -104,6 +104,8 @@ pub struct Effects {
     pub tracking: bool,
     /// Keys changed, collected only while `tracking`.
     pub changed: Vec<Removed>,
+    /// Every key of a database went at once.
+    pub flushed: bool,
     pub ready: Vec<Ready>,
     pub garbage: GarbageList,
     /// Keys that were found expired and removed.

@@ -13,6 +13,7 @@ pub mod locks;
 pub mod object;
 pub mod settings;
 mod stripe;
+pub mod tracked;
 pub mod value;
 pub mod view;
 pub mod waiting;

@@ -254,6 +254,7 @@ impl KeyspaceView<'_, '_> {
     /// Takes exclusive access; the keys are freed after it is given up.
     pub fn flush(&mut self, db: Option<u16>) -> usize {
         self.make_exclusive();
+        self.effects.flushed = true;
         let mut removed = 0;
         for index in 0..self.stripes() {
             let stripe = self.held().stripe_mut(index).expect("all are held");

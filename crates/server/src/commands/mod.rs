@@ -23,7 +23,10 @@ pub mod spec;
 pub mod stream;
 pub mod string;
 pub mod table;
+pub mod timeout;
 pub mod transactions;
+#[cfg(test)]
+mod trial;
 
 use spec::Command;
 

@@ -7,6 +7,7 @@ use crossbeam_queue::SegQueue;
 
 use super::reactor::{Token, Waker};
 use crate::pubsub::Message;
+use crate::tracking::Invalidated;
 
 /// A piece of mail.
 pub enum Mail {
@@ -21,6 +22,14 @@ pub enum Mail {
         to: Arc<[Token]>,
         message: Arc<Message>,
     },
+    /// Keys that a client may have cached have changed.
+    Invalidate {
+        to: Token,
+        keys: Invalidated,
+        is_redirected: bool,
+    },
+    /// The client that gets this client's invalidations is gone.
+    RedirectBroken { to: Token, redirect: u64 },
     /// A blocked client's command was served elsewhere: its reply, made for its protocol.
     Served {
         to: Token,

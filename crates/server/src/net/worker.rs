@@ -175,6 +175,7 @@ impl Desk {
         transactions::forget(&self.server, &mut connection.session);
         pubsub::unsubscribe_all(&self.server, &mut connection.session);
         self.server.monitors.remove(connection.session.id());
+        self.server.trackers.set(&connection.session.client, None);
         let slot = &mut self.connections[connection.token.slot() as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(connection.token.slot());
@@ -249,6 +250,21 @@ impl Desk {
             self.note_working(&mut connection);
         }
         self.put_back(connection);
+    }
+
+    /// Writes a push message to a connection.
+    fn push(
+        &mut self,
+        reactor: &mut Reactor,
+        token: Token,
+        write: impl FnOnce(&Session, &mut Reply),
+    ) {
+        if let Some(connection) = self.take(token) {
+            let protocol = connection.session.protocol;
+            let mut out = Reply::with_buffer(reactor.recycled(), protocol);
+            write(&connection.session, &mut out);
+            self.deliver(reactor, connection, out);
+        }
     }
 
     /// Sends a published message to its receivers here.
@@ -380,6 +396,7 @@ impl Desk {
                 }
                 TimeoutReply::Null => answer.null(),
                 TimeoutReply::NullArray => answer.null_array(),
+                TimeoutReply::Zero => answer.integer(0),
             }
             reply = Some((blocked.number, answer.into_bytes()));
         });
@@ -502,6 +519,34 @@ impl Desk {
     }
 }
 
+/// Writes an invalidation: a push message in RESP3; in RESP2 a message on the channel
+/// that a client subscribes to in order to get the invalidations of another.
+fn push_invalidation(
+    session: &Session,
+    keys: Option<&[Box<[u8]>]>,
+    is_redirected: bool,
+    out: &mut Reply,
+) {
+    const CHANNEL: &[u8] = b"__redis__:invalidate";
+    if out.is_resp3() {
+        out.push(2);
+        out.bulk(b"invalidate");
+    } else if is_redirected && session.is_subscriber() {
+        out.push(3);
+        out.bulk(b"message");
+        out.bulk(CHANNEL);
+    } else {
+        return;
+    }
+    match keys {
+        Some(keys) => {
+            out.array(keys.len());
+            keys.iter().for_each(|key| out.bulk(key));
+        }
+        None => out.null(),
+    }
+}
+
 impl Handler for Desk {
     fn received(&mut self, reactor: &mut Reactor, token: Token, bytes: &[u8]) {
         self.local.stats.reads += 1;
@@ -562,6 +607,24 @@ impl Handler for Desk {
                     }
                 }
                 Mail::Published { to, message } => self.deliver_published(reactor, &to, &message),
+                Mail::Invalidate {
+                    to,
+                    keys,
+                    is_redirected,
+                } => {
+                    self.push(reactor, to, |session, out| {
+                        push_invalidation(session, keys.as_deref(), is_redirected, out);
+                    });
+                }
+                Mail::RedirectBroken { to, redirect } => {
+                    self.push(reactor, to, |_, out| {
+                        if out.is_resp3() {
+                            out.push(2);
+                            out.bulk(b"tracking-redir-broken");
+                            out.integer(redirect as i64);
+                        }
+                    });
+                }
                 Mail::Served { to, wait, reply } => self.unblock(reactor, to, Some(wait), reply),
                 Mail::Unblock { to, error } => self.end_wait(reactor, to, error),
                 // The tick ends with a look at those who wait.

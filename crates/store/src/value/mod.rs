@@ -1,5 +1,5 @@
-//! Values by type over all their encodings: what a command sees of a hash or a set,
-//! whether that lies in the entry as a listpack or intset, or behind a pointer.
+//! Values by type over all their encodings: what a command sees of a hash, a set or a
+//! sorted set, whether that lies in the entry as a listpack or intset, or behind a pointer.
 //!
 //! Here, and nowhere else, is decided when an encoding gives way to the next. A `Ref`
 //! reads an entry's value, a `Mut` changes it in place. Neither knows keys or views.
@@ -7,7 +7,9 @@
 //! Invariant: a collection changes its encoding exactly when Redis 7.2 reports that.
 
 pub mod hash;
+pub mod list;
 pub mod set;
+pub mod sorted_set;
 
 /// The value is of another type than the command wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,8 @@ const DEFAULT_COUNT: usize = 10;
 /// `invalid cursor`
 pub fn cursor(args: &mut Args<'_>) -> Result<u64, Error> {
     let text = args.next()?;
-    // C reads no further than to a zero byte.
-    let text = text.split(|&byte| byte == 0).next().unwrap_or(text);
+    // C stops at a NUL.
+    let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
     // No digits at all read as 0.
     if text.is_empty() {
         return Ok(0);
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(read_cursor(b"+7"), Some(7));
         assert_eq!(read_cursor(b"-1"), Some(u64::MAX));
         assert_eq!(read_cursor(b""), Some(0));
-        assert_eq!(read_cursor(b"7\0x"), Some(7));
+        assert_eq!(read_cursor(b"5\0x"), Some(5));
         for wrong in [
             &b" 1"[..],
             b"1 ",
