@@ -438,6 +438,12 @@ impl<'a, 's> WriteView<'a, 's> {
         emptied
     }
 
+    /// The earliest deadline of any field of the hash `key`, or an earlier moment; `None`
+    /// when no field has one.
+    pub(crate) fn earliest_field_deadline_ms(&self, key: &[u8]) -> Option<u64> {
+        self.read().peek(key).and_then(earliest_field_deadline_ms)
+    }
+
     /// Notes that a field of the hash `key` has this deadline (Unix milliseconds), so that
     /// it is removed on time.
     pub fn note_field_deadline(&mut self, key: &[u8], deadline_ms: u64) {

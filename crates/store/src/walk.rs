@@ -19,6 +19,9 @@ use crate::view::{KeyspaceView, Removal};
 /// takes about 0.1 ms when all of them are due.
 const DUE_SEGMENTS_PER_STEP: usize = 1;
 
+/// How much of a hash with fields that are due one step looks at: a few thousand fields.
+const FIELD_SLICES_PER_STEP: usize = 8;
+
 /// Which entries count as there: those that are not past their deadline.
 #[derive(Debug, Clone, Copy)]
 struct Live {
@@ -373,7 +376,12 @@ impl KeyspaceView<'_, '_> {
                     if view.is_expired(key) {
                         view.remove_as(key, Removal::Expired);
                     } else {
-                        view.expire_fields(key, DUE_SEGMENTS_PER_STEP);
+                        view.expire_fields(key, FIELD_SLICES_PER_STEP);
+                        let left = view.earliest_field_deadline_ms(key);
+                        if left.is_some_and(|deadline| deadline <= now_ms) {
+                            // The rest is for the next step.
+                            view.note_field_deadline(key, now_ms);
+                        }
                     }
                 }
             });

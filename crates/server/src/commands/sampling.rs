@@ -80,7 +80,8 @@ impl Drawn {
         self.0.insert(element)
     }
 
-    pub fn len(&self) -> usize {
+    /// How many different elements were drawn.
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 }

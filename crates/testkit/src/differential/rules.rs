@@ -351,6 +351,12 @@ pub const ENCODING_CHANGES: &[EncodingChange] = &[
         reason: "7.2 makes a new set large enough for all arguments, equal ones too",
     },
     EncodingChange {
+        reference: "listpack",
+        subject: "hashtable",
+        since: (7, 2),
+        reason: "7.2 makes a hash large enough for all arguments of HSET, equal fields too",
+    },
+    EncodingChange {
         reference: "quicklist",
         subject: "listpack",
         since: (7, 2),

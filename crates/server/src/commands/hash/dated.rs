@@ -251,7 +251,7 @@ impl<'a> SetDated<'a> {
             .filter(|&count| count > 0)
             .ok_or(Error::text("ERR invalid number of fields"))?;
         let pairs = args.rest();
-        if pairs.len() % 2 != 0 || pairs.len() / 2 != count as usize {
+        if !pairs.len().is_multiple_of(2) || pairs.len() / 2 != count as usize {
             return Err(arity());
         }
         Ok(pairs)

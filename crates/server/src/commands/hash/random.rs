@@ -79,7 +79,7 @@ fn distinct(view: &ReadView<'_>, hash: HashRef<'_>, part: Part, count: usize, ou
     header(count, part, out);
     if sampling::are_few(count, size) {
         let mut drawn = Drawn::default();
-        while drawn.len() < count {
+        while drawn.count() < count {
             let Some(field) = hash.random(&mut || view.random()) else {
                 break;
             };

@@ -144,7 +144,7 @@ fn keep_few(view: &mut WriteView<'_, '_>, key: &[u8], count: usize) -> Result<Ve
         };
         let set = SetRef::of(entry)?;
         let mut drawn = Drawn::default();
-        while drawn.len() < count {
+        while drawn.count() < count {
             let Some(member) = set.random(&mut || read.random()) else {
                 break;
             };

@@ -61,7 +61,7 @@ fn distinct(view: &ReadView<'_>, set: SetRef<'_>, count: usize, out: &mut Reply)
     out.array(count);
     if sampling::are_few(count, size) {
         let mut drawn = Drawn::default();
-        while drawn.len() < count {
+        while drawn.count() < count {
             let Some(member) = set.random(&mut || view.random()) else {
                 break;
             };
