@@ -12,6 +12,7 @@ use crate::entry::Entry;
 use crate::freeing::Garbage;
 use crate::keyspace::Store;
 use crate::stripe::Stripe;
+use crate::value::hash::earliest_field_deadline_ms;
 use crate::view::{KeyspaceView, Removal};
 
 /// How much of a table one step of the expiry walk looks at: a few hundred keys, which
@@ -354,12 +355,15 @@ impl KeyspaceView<'_, '_> {
                 let mut due = Vec::new();
                 let table = &mut stripe.database_mut(db).table;
                 // Noted here, removed below through a view, which records and announces it.
+                // A hash with fields that are due stays so until none is left.
                 let note = |entry: &mut Entry| {
-                    let deadline = entry.expiry_ms().map(|at| at.max(0) as u64);
-                    if deadline.is_some_and(|at| at <= now_ms) {
+                    let own = entry.expiry_ms().map(|at| at.max(0) as u64);
+                    let fields = earliest_field_deadline_ms(entry);
+                    if own.into_iter().chain(fields).any(|at| at <= now_ms) {
                         due.push(entry.key().to_vec());
                     }
-                    Due::Keep(deadline.filter(|&at| at > now_ms))
+                    let own = own.filter(|&at| at > now_ms);
+                    Due::Keep(own.into_iter().chain(fields).min())
                 };
                 table.visit_due(now_ms, DUE_SEGMENTS_PER_STEP, note, drop);
                 due
@@ -368,6 +372,8 @@ impl KeyspaceView<'_, '_> {
                 for key in &due {
                     if view.is_expired(key) {
                         view.remove_as(key, Removal::Expired);
+                    } else {
+                        view.expire_fields(key, DUE_SEGMENTS_PER_STEP);
                     }
                 }
             });

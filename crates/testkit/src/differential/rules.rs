@@ -258,6 +258,15 @@ pub struct ErrorChange {
 /// Error texts changed between 7.0 and 7.2.
 pub const ERROR_CHANGES: &[ErrorChange] = &[
     ErrorChange {
+        command: "HELLO",
+        reference: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                    the HELLO AUTH",
+        subject: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                  the HELLO <proto> AUTH",
+        since: (7, 2),
+        reason: "7.2 names the protocol version among the arguments",
+    },
+    ErrorChange {
         command: "*",
         reference: "ERR timeout is negative",
         subject: "ERR timeout is out of range",
@@ -284,6 +293,27 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
         subject: "WRONGTYPE ",
         since: (7, 2),
         reason: "7.2 runs an unblocked XREADGROUP again instead of making up an error",
+    },
+    ErrorChange {
+        command: "*",
+        reference: "ERR timeout is negative",
+        subject: "ERR timeout is out of range",
+        since: (7, 2),
+        reason: "7.0 overflows where a timeout is too large",
+    },
+    ErrorChange {
+        command: "ZRANK",
+        reference: "ERR wrong number of arguments",
+        subject: "ERR syntax error",
+        since: (7, 2),
+        reason: "7.2 has the option WITHSCORE",
+    },
+    ErrorChange {
+        command: "ZREVRANK",
+        reference: "ERR wrong number of arguments",
+        subject: "ERR syntax error",
+        since: (7, 2),
+        reason: "7.2 has the option WITHSCORE",
     },
 ];
 
@@ -313,6 +343,12 @@ pub const ENCODING_CHANGES: &[EncodingChange] = &[
         subject: "listpack",
         since: (7, 2),
         reason: "7.2 stores the result of set algebra as a listpack when a source is one",
+    },
+    EncodingChange {
+        reference: "intset",
+        subject: "hashtable",
+        since: (7, 2),
+        reason: "7.2 makes a new set large enough for all arguments, equal ones too",
     },
     EncodingChange {
         reference: "quicklist",

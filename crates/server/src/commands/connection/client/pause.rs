@@ -61,6 +61,9 @@ pub const UNBLOCK: Command = Command {
 };
 
 fn pause(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len() > 2 {
+        return Err(Error::subcommand("CLIENT", args.all()[1]));
+    }
     let timeout = args.next()?;
     let what = if args.is_empty() || args.keyword("ALL") {
         Paused::All
@@ -69,9 +72,6 @@ fn pause(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     } else {
         return Err(Error::text("ERR CLIENT PAUSE mode must be WRITE or ALL"));
     };
-    if !args.is_empty() {
-        return Err(Error::Syntax);
-    }
     let timeout_ms = number::parse_i64(timeout)
         .ok_or(Error::text("ERR timeout is not an integer or out of range"))?;
     if timeout_ms < 0 {
@@ -95,6 +95,9 @@ fn unpause(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcom
 }
 
 fn unblock(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len() > 2 {
+        return Err(Error::subcommand("CLIENT", args.all()[1]));
+    }
     let id = args.next()?;
     let error = if args.is_empty() || args.keyword("TIMEOUT") {
         false
