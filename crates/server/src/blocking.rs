@@ -208,6 +208,10 @@ fn serve_key(
     wakes: &mut Wakes,
 ) -> Result<(), StripeList> {
     let index = call.server.store.stripe_of(&ready.key);
+    // What changed the key may have given its stripe back already (a walk).
+    if !unit.held.try_extend(&[index]) {
+        return Err(StripeList::from_slice(&[index]));
+    }
     let mut place = 0;
     loop {
         let scope = scope(call, unit.now_ms());

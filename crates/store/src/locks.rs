@@ -12,6 +12,9 @@
 //!    global lock first.
 //! 4. Under a stripe lock: no I/O, no waiting for another thread.
 //!
+//! Whoever holds stripes may take more that nobody holds at that moment: that waits for
+//! nobody.
+//!
 //! So at any time at most one thread waits while holding stripes, and the threads that
 //! hold what it waits for wait for nothing.
 //!
