@@ -85,6 +85,12 @@ pub fn quoted(bytes: &[u8], max: usize) -> &[u8] {
     &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
 }
 
+impl From<ochre_store::WrongType> for Error {
+    fn from(_: ochre_store::WrongType) -> Self {
+        Self::WrongType
+    }
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.line()))
@@ -92,9 +98,3 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl From<ochre_store::WrongType> for Error {
-    fn from(_: ochre_store::WrongType) -> Self {
-        Self::WrongType
-    }
-}

@@ -15,6 +15,7 @@ use crate::error::{Error, quoted};
 use crate::gates;
 use crate::live::Live;
 use crate::pubsub::Wakes;
+use crate::script::Engine;
 use crate::server::Server;
 use crate::session::Session;
 use crate::stats::{Ending, LocalStats};
@@ -31,6 +32,8 @@ pub struct Local {
     pub now_ms: i64,
     /// Waits begun so far, to number them.
     pub waits: u64,
+    /// The interpreter of this thread, once a script has run.
+    pub engine: Option<Box<Engine>>,
     random: u64,
 }
 
@@ -44,6 +47,7 @@ impl Local {
             clock: quanta::Clock::new(),
             now_ms: crate::clock::now_ms(),
             waits: 0,
+            engine: None,
             random: u64::from_le_bytes(seed) | 1,
         }
     }
@@ -71,7 +75,7 @@ pub enum Executed {
 
 /// What a command runs within.
 pub struct Call<'c> {
-    pub server: &'c Server,
+    pub server: &'c Arc<Server>,
     pub live: &'c Live,
     pub session: &'c mut Session,
     pub local: &'c mut Local,
@@ -273,6 +277,7 @@ pub fn timed<'c>(
     let track = call.live.config.latency.tracking;
     call.local.stats.called(known.id, elapsed_ns, ending, track);
     call.server.slowlog.note(call, known, argv, elapsed_ns);
+    note_latency(call, known, elapsed_ns);
     flow
 }
 
@@ -287,6 +292,22 @@ fn remember(call: &mut Call<'_>, held: &mut Held<'_>, known: &Known, argv: &[&[u
             tracking::shrink(call.server, held, stripe, limit, &mut wakes);
         }
         wakes.wake(call.server);
+    }
+}
+
+/// Tells the latency monitor of a command that took long.
+#[inline]
+fn note_latency(call: &Call<'_>, known: &Known, elapsed_ns: u64) {
+    const NS_PER_MS: u64 = 1_000_000;
+    let threshold_ms = call.live.config.latency.monitor_threshold_ms;
+    if threshold_ms > 0 && elapsed_ns / NS_PER_MS >= threshold_ms {
+        let event = if known.flags.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        let at_s = call.local.now_ms / 1000;
+        call.server.latency.add(event, at_s, elapsed_ns / NS_PER_MS);
     }
 }
 

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ochre_store::{Effects, KeyspaceView, Scope, view::Observed};
+use ochre_store::{KeyspaceView, Scope, view::Observed};
 use parking_lot::{Condvar, Mutex};
 
+use crate::pubsub::Wakes;
 use crate::server::Server;
 use crate::unit;
 
 /// Keys may stay this long past their deadline, so that one visit finds several.
 const SLACK_MS: i64 = 1;
+/// What is done on behalf of the server itself is done by no client.
+const NO_CLIENT: u64 = 0;
 /// The longest sleep while any deadline is set. Deadlines are of the wall clock, which
 /// may be set forward while the reclaimer sleeps by the steady one.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -115,11 +118,14 @@ fn reclaim_due(server: &Server) {
                 expire: true,
                 observed: Observed::default(),
             };
-            let mut effects = Effects::default();
+            let mut effects = unit::effects(server, &live);
             let mut held = server.store.stripes.lock_one(index);
             let more = KeyspaceView::new(&scope, &mut held, 0, &mut effects).expire_due(index);
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
+            let mut wakes = Wakes::default();
+            unit::tell(server, &mut held, &effects, NO_CLIENT, &mut wakes);
             drop(held);
+            wakes.wake(server);
             unit::settle(server, effects);
             if !more {
                 break;

@@ -52,7 +52,7 @@ impl SlowLog {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             at_s: call.local.now_ms / 1000,
             microseconds,
-            arguments: shorten(argv),
+            arguments: shorten(&redacted(known, argv)),
             address: call.session.client.address.clone(),
             client_name: call.session.client.state.lock().name.clone(),
         };
@@ -79,6 +79,42 @@ impl SlowLog {
     }
 }
 
+/// What stands in the place of a secret.
+const REDACTED: &[u8] = b"(redacted)";
+
+/// The arguments with passwords taken out, for the eyes of others.
+pub fn redacted<'a>(known: &Known, argv: &[&'a [u8]]) -> Vec<&'a [u8]> {
+    let mut shown = argv.to_vec();
+    let secrets: Vec<usize> = match known.full_name.as_str() {
+        "auth" => (1..argv.len()).collect(),
+        "config|set" => crate::config::change::secret_positions(&argv[2..])
+            .map(|at| at + 2)
+            .collect(),
+        "acl|setuser" | "acl|deluser" | "acl|getuser" => (2..argv.len()).collect(),
+        "hello" => behind(argv, b"AUTH", 2),
+        "migrate" => {
+            let mut secrets = behind(argv, b"AUTH", 1);
+            secrets.extend(behind(argv, b"AUTH2", 2));
+            secrets
+        }
+        _ => return shown,
+    };
+    for at in secrets {
+        shown[at] = REDACTED;
+    }
+    shown
+}
+
+/// The positions of the `count` arguments behind the word.
+fn behind(argv: &[&[u8]], word: &[u8], count: usize) -> Vec<usize> {
+    let found = argv
+        .iter()
+        .position(|argument| argument.eq_ignore_ascii_case(word));
+    found.map_or(Vec::new(), |at| {
+        (at + 1..argv.len().min(at + 1 + count)).collect()
+    })
+}
+
 fn shorten(argv: &[&[u8]]) -> Vec<Vec<u8>> {
     let kept = if argv.len() > ARGUMENTS_MAX {
         ARGUMENTS_MAX - 1
@@ -102,4 +138,52 @@ fn shorten(argv: &[&[u8]]) -> Vec<Vec<u8>> {
         arguments.push(format!("... ({more} more arguments)").into_bytes());
     }
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::FAMILIES;
+    use crate::commands::table::CommandTable;
+
+    fn check(argv: &[&str], expected: &[&str]) {
+        let table = CommandTable::new(FAMILIES);
+        let argv: Vec<&[u8]> = argv.iter().map(|word| word.as_bytes()).collect();
+        let known = table.find(argv[0]).unwrap();
+        let known = match argv.get(1) {
+            Some(sub) if known.is_container() => table.find_subcommand(known, sub).unwrap(),
+            _ => known,
+        };
+        let shown = redacted(known, &argv);
+        let shown: Vec<&str> = shown
+            .iter()
+            .map(|word| std::str::from_utf8(word).unwrap())
+            .collect();
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn passwords_are_not_kept() {
+        check(
+            &["AUTH", "default", "p"],
+            &["AUTH", "(redacted)", "(redacted)"],
+        );
+        check(
+            &["config", "set", "port", "1", "requirepass", "p"],
+            &["config", "set", "port", "1", "requirepass", "(redacted)"],
+        );
+        check(
+            &["hello", "3", "auth", "u", "p", "setname", "n"],
+            &[
+                "hello",
+                "3",
+                "auth",
+                "(redacted)",
+                "(redacted)",
+                "setname",
+                "n",
+            ],
+        );
+        check(&["get", "auth"], &["get", "auth"]);
+    }
 }

@@ -21,6 +21,7 @@ use crate::commands::table::{KeyPlan, Known};
 use crate::error::Error;
 use crate::execute::{self, BigArguments, Call};
 use crate::gates;
+use crate::live::Live;
 use crate::pubsub::{self, Wakes};
 use crate::server::Server;
 use crate::tracking;
@@ -54,11 +55,7 @@ impl<'s> Unit<'s> {
         Self {
             held: call.server.store.stripes.none(),
             kind,
-            effects: Effects {
-                wanted_events: call.live.wanted_events,
-                tracking: call.server.trackers.is_active(),
-                ..Effects::default()
-            },
+            effects: effects(call.server, call.live),
             store: &call.server.store,
             now_ms: call.local.now_ms,
         }
@@ -213,6 +210,7 @@ impl<'s> Unit<'s> {
             match wait.on_timeout {
                 TimeoutReply::Null => out.null(),
                 TimeoutReply::NullArray => out.null_array(),
+                TimeoutReply::Zero => out.integer(0),
             }
         }
         out.draw_sources();
@@ -256,17 +254,8 @@ impl<'s> Unit<'s> {
             later = blocking::serve_ready(call, &mut self);
         }
         let mut wakes = Wakes::default();
-        if !self.effects.events.is_empty() {
-            let wanted = self.effects.wanted_events;
-            pubsub::announce(call.server, &self.effects.events, wanted, &mut wakes);
-        }
-        if !self.effects.changed.is_empty() {
-            let (keys, by) = (&self.effects.changed, call.session.id());
-            tracking::invalidate(call.server, &mut self.held, keys, by, &mut wakes);
-        }
-        if self.effects.flushed {
-            tracking::invalidate_all(call.server, &mut self.held, &mut wakes);
-        }
+        let by = call.session.id();
+        tell(call.server, &mut self.held, &self.effects, by, &mut wakes);
         self.held = self.store.stripes.none();
         wakes.wake(call.server);
         self.settle(call);
@@ -280,6 +269,32 @@ impl<'s> Unit<'s> {
     fn settle(self, call: &mut Call<'_>) {
         call.local.stats.expired += self.effects.expired;
         settle(call.server, self.effects);
+    }
+}
+
+/// Room for effects, prepared for what is wanted of them.
+#[inline]
+pub fn effects(server: &Server, live: &Live) -> Effects {
+    Effects {
+        wanted_events: live.wanted_events,
+        tracking: server.trackers.is_active(),
+        ..Effects::default()
+    }
+}
+
+/// Tells those who listen what happened to the keys, whose locks are held: subscribers
+/// of keyspace events, and clients that cache. `by` is the client that did it, 0 for the
+/// server itself.
+#[inline]
+pub fn tell(server: &Server, held: &mut Held<'_>, effects: &Effects, by: u64, wakes: &mut Wakes) {
+    if !effects.events.is_empty() {
+        pubsub::announce(server, &effects.events, effects.wanted_events, wakes);
+    }
+    if !effects.changed.is_empty() {
+        tracking::invalidate(server, held, &effects.changed, by, wakes);
+    }
+    if effects.flushed {
+        tracking::invalidate_all(server, held, wakes);
     }
 }
 

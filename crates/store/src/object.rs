@@ -6,6 +6,7 @@ use ochre_structures::field_map::FieldMap;
 use ochre_structures::list::List;
 use ochre_structures::member_set::MemberSet;
 use ochre_structures::sorted_set::SortedSet;
+use ochre_structures::stream::Stream;
 
 /// The type of a value, as TYPE names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +43,8 @@ pub enum Object {
     List(List),
     /// A sorted set by rank and by member (`skiplist`).
     SortedSet(SortedSet),
+    /// A log of entries with consumer groups.
+    Stream(Stream),
     /// A hash by field (`hashtable`).
     Hash(FieldMap),
     /// A set by member (`hashtable`).
@@ -55,6 +58,7 @@ impl Object {
             Self::String(bytes) => Self::String(Arc::new(bytes.as_ref().clone())),
             Self::List(list) => Self::List(list.clone()),
             Self::SortedSet(set) => Self::SortedSet(set.iter().collect()),
+            Self::Stream(stream) => Self::Stream(stream.duplicate()),
             Self::Hash(map) => Self::Hash(map.clone()),
             Self::Set(set) => Self::Set(set.clone()),
         }
@@ -65,6 +69,7 @@ impl Object {
             Self::String(_) => Type::String,
             Self::List(_) => Type::List,
             Self::SortedSet(_) => Type::SortedSet,
+            Self::Stream(_) => Type::Stream,
             Self::Hash(_) => Type::Hash,
             Self::Set(_) => Type::Set,
         }
@@ -76,6 +81,7 @@ impl Object {
             Self::String(_) => "raw",
             Self::List(_) => "quicklist",
             Self::SortedSet(_) => "skiplist",
+            Self::Stream(_) => "stream",
             Self::Hash(_) | Self::Set(_) => "hashtable",
         }
     }
@@ -87,6 +93,7 @@ impl Object {
             Self::String(_) => 1,
             Self::List(list) => list.node_count(),
             Self::SortedSet(set) => set.len(),
+            Self::Stream(stream) => stream.node_count(),
             Self::Hash(map) => map.len(),
             Self::Set(set) => set.len(),
         }
@@ -98,6 +105,7 @@ impl Object {
             Self::String(bytes) => size_of::<Self>() + size_of::<Vec<u8>>() + 16 + bytes.capacity(),
             Self::List(list) => size_of::<Self>() + list.memory_bytes(),
             Self::SortedSet(set) => size_of::<Self>() + set.memory_bytes(),
+            Self::Stream(stream) => size_of::<Self>() + stream.memory_bytes(),
             Self::Hash(map) => size_of::<Self>() + map.memory_bytes(),
             Self::Set(set) => size_of::<Self>() + set.memory_bytes(),
         }

@@ -1,4 +1,5 @@
 //! The containers behind the values. No keys, no locks, no protocol.
+
 pub mod bits;
 pub mod blob;
 pub mod field_map;

@@ -42,6 +42,8 @@ pub struct Wait {
 pub enum TimeoutReply {
     Null,
     NullArray,
+    /// The integer 0.
+    Zero,
 }
 
 /// The function of a command. The variant decides the view and hence the locks: the

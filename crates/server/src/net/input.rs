@@ -40,7 +40,7 @@ struct Request {
 
 /// What executing needs besides the connection.
 pub struct Engine<'w> {
-    pub server: &'w Server,
+    pub server: &'w Arc<Server>,
     pub live: &'w mut Arc<Live>,
     pub generation: &'w mut u64,
     pub local: &'w mut Local,

@@ -396,6 +396,7 @@ impl Desk {
                 }
                 TimeoutReply::Null => answer.null(),
                 TimeoutReply::NullArray => answer.null_array(),
+                TimeoutReply::Zero => answer.integer(0),
             }
             reply = Some((blocked.number, answer.into_bytes()));
         });

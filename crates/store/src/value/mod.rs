@@ -7,6 +7,7 @@
 //! Invariant: a collection changes its encoding exactly when Redis 7.2 reports that.
 
 pub mod hash;
+pub mod list;
 pub mod set;
 pub mod sorted_set;
 

@@ -35,9 +35,12 @@ impl FrozenFieldMap {
             .visit_from(slice, |record| visit(record.view()))
     }
 
-    /// Frees a slice of the fields; false when there was nothing left. For dropping a
-    /// large one little by little.
-    pub fn drop_some(&mut self) -> bool {
+    /// Visits a slice of the fields (about 400) and lets go of it; false when there was
+    /// nothing left.
+    pub fn take_slice(&mut self, visit: impl FnMut(FieldRef<'_>)) -> bool {
+        if let Some(last) = self.records.segment_count().checked_sub(1) {
+            self.visit_slice(last, visit);
+        }
         self.records.release_segment()
     }
 }

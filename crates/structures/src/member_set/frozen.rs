@@ -37,9 +37,12 @@ impl FrozenMemberSet {
             .visit_from(slice, |member| visit(member.element()))
     }
 
-    /// Frees a slice of the members; false when there was nothing left. For dropping a
-    /// large one little by little.
-    pub fn drop_some(&mut self) -> bool {
+    /// Visits a slice of the members (about 400) and lets go of it; false when there was
+    /// nothing left.
+    pub fn take_slice(&mut self, visit: impl FnMut(Element<'_>)) -> bool {
+        if let Some(last) = self.members.segment_count().checked_sub(1) {
+            self.visit_slice(last, visit);
+        }
         self.members.release_segment()
     }
 }

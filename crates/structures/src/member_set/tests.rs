@@ -55,7 +55,11 @@ proptest! {
             while let Some(at) = slice {
                 slice = frozen.visit_slice(at, |e| visited.push(e.to_vec()));
             }
-            prop_assert_eq!(content(visited.into_iter()), then);
+            prop_assert_eq!(&content(visited.into_iter()), &then);
+            let (mut frozen, mut taken) = (frozen, Vec::new());
+            while frozen.take_slice(|e| taken.push(e.to_vec())) {}
+            prop_assert_eq!(content(taken.into_iter()), then);
+            prop_assert!(frozen.is_empty());
         }
         let blobs: usize = set.members.iter().map(Member::allocated_bytes).sum();
         prop_assert_eq!(set.memory_bytes(), set.members.memory_bytes() + blobs);

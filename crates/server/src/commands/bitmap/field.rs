@@ -111,7 +111,8 @@ fn parse(args: &mut Args<'_>, settings: &Settings) -> Result<Steps, Error> {
         }
         let is_get = is("GET") && left >= 2;
         let is_set = is("SET") && left >= 3;
-        if !is_get && !is_set && !(is("INCRBY") && left >= 3) {
+        let is_increment = is("INCRBY") && left >= 3;
+        if !(is_get || is_set || is_increment) {
             return Err(Error::Syntax);
         }
         let field = Field::parse(args.next()?).ok_or(Error::text(

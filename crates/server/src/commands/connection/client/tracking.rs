@@ -2,7 +2,7 @@
 //!
 //! This keeps and shows what was asked for; `crate::tracking` sends the invalidations.
 
-use ochre_resp::{Protocol, Reply};
+use ochre_resp::Reply;
 use ochre_structures::number;
 
 use crate::commands::args::Args;
@@ -110,7 +110,7 @@ fn tracking(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcom
             let id = number::parse_i64(args.next()?).ok_or(Error::NotInteger)?;
             let known = u64::try_from(id)
                 .ok()
-                .filter(|id| *id == 0 || call.server.clients.get(*id).is_some());
+                .filter(|id| call.server.clients.get(*id).is_some());
             wanted.redirect = known.ok_or(Error::text(
                 "ERR The client ID you want redirect to does not exist",
             ))?;
@@ -156,12 +156,6 @@ fn tracking(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcom
 
 /// Whether the wishes fit together and with what is in force.
 fn check(call: &Call<'_>, wanted: &Tracking) -> Result<(), Error> {
-    if call.session.protocol == Protocol::Resp2 && wanted.redirect == 0 {
-        return Err(Error::text(
-            "ERR Client tracking can be enabled only in RESP3 mode or with REDIRECT to a \
-             different client ID.",
-        ));
-    }
     if !wanted.broadcast && !wanted.prefixes.is_empty() {
         return Err(Error::text(
             "ERR PREFIX option requires BCAST mode to be enabled",
