@@ -135,9 +135,12 @@ impl<'a> SortedSetRef<'a> {
         direction: Direction,
     ) -> Range<usize> {
         match self {
-            Self::Packed(pack) => packed::lex_ranks(*pack, min, max, direction),
-            Self::Tree(set) if spans(set, min, max) => sensible(set.lex_ranks(min, max)),
-            Self::Tree(_) => 0..0,
+            Self::Tree(set) if set.len() > MIXED_WALK_MAX || !is_mixed(set) => {
+                sensible(set.lex_ranks(min, max))
+            }
+            // What Redis finds depends on where it starts: that is followed as long as it
+            // is cheap.
+            _ => packed::lex_ranks(self.iter(), min, max, direction),
         }
     }
 
@@ -172,14 +175,12 @@ impl<'a> SortedSetRef<'a> {
     }
 }
 
-/// Whether the ends of a set reach into a range of members: Redis looks at them first.
-/// It shows only where scores differ.
-fn spans(set: &SortedSet, min: LexBound<'_>, max: LexBound<'_>) -> bool {
-    set.first()
-        .zip(set.last())
-        .is_some_and(|((first, _), (last, _))| {
-            packed::follows(last, min) && packed::precedes(first, max)
-        })
+/// Members up to which a range of members is looked for one by one where scores differ.
+const MIXED_WALK_MAX: usize = 1_024;
+
+/// Whether not all scores are equal.
+fn is_mixed(set: &SortedSet) -> bool {
+    set.first().map(|(_, score)| score) != set.last().map(|(_, score)| score)
 }
 
 /// A run of ranks that does not end before it starts.

@@ -10,7 +10,7 @@ use ochre_structures::listpack::{self, Buffer, Element, Listpack, Place, Positio
 use ochre_structures::number;
 use ochre_structures::sorted_set::{LexBound, ScoreBound};
 
-use super::Direction;
+use super::{Direction, Members};
 
 /// The largest magnitude of a score that is kept as an integer, as in Redis.
 const INTEGER_MAX: f64 = (i64::MAX / 2) as f64;
@@ -71,48 +71,39 @@ fn keeps_to(score: f64, max: ScoreBound) -> bool {
 }
 
 /// The members between two bounds, found as Redis finds them: from one end, after a
-/// look at both. It shows only where scores differ.
+/// look at both. It shows only where scores differ. O(n).
 pub fn lex_ranks(
-    pack: Listpack<'_>,
+    all: Members<'_>,
     min: LexBound<'_>,
     max: LexBound<'_>,
     direction: Direction,
 ) -> Range<usize> {
-    let len = pack.len() / 2;
+    let len = all.len();
     let empty = 0..0;
     let mut digits = itoa::Buffer::new();
-    let (mut reaching, keeping) = (
-        |member: Element<'_>| follows(member.as_bytes(&mut digits), min),
-        |member: Element<'_>| precedes(member.as_bytes(&mut itoa::Buffer::new()), max),
-    );
-    if never(min, max) {
-        return empty;
-    }
-    let mut members = pack.pairs().map(|(member, _)| member);
-    let (Some(first), Some(last)) = (members.next(), pack.iter().rev().nth(1)) else {
+    let reaching = |member: Element<'_>| follows(member.as_bytes(&mut itoa::Buffer::new()), min);
+    let mut keeping = |member: Element<'_>| precedes(member.as_bytes(&mut digits), max);
+    let members = all.map(|(member, _)| member);
+    let (Some(first), Some(last)) = (members.clone().next(), members.clone().next_back()) else {
         return empty;
     };
-    if !reaching(last) || !keeping(first) {
+    if never(min, max) || !reaching(last) || !keeping(first) {
         return empty;
     }
-    let mut members = pack.pairs().map(|(member, _)| member);
     match direction {
         Direction::Ascending => {
-            let Some(start) = members.position(&mut reaching) else {
+            let Some(start) = members.clone().position(reaching) else {
                 return empty;
             };
-            let run = pack
-                .pairs()
-                .skip(start)
-                .take_while(|(member, _)| keeping(*member));
+            let run = members.skip(start).take_while(|member| keeping(*member));
             start..start + run.count()
         }
         Direction::Descending => {
-            let back = pack.iter().rev().skip(1).step_by(2);
+            let back = members.rev();
             let over = back.clone().take_while(|member| !keeping(*member)).count();
             let run = back.skip(over).take_while(|member| reaching(*member));
-            let end = len - over.min(len);
-            end - run.count().min(end)..end
+            let end = len - over;
+            end - run.count()..end
         }
     }
 }
