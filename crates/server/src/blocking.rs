@@ -58,7 +58,9 @@ impl Blocked {
             db: call.session.db,
             protocol: call.session.protocol,
             command,
-            argv: argv.iter().map(|argument| argument.to_vec()).collect(),
+            argv: wait
+                .argv
+                .unwrap_or_else(|| argv.iter().map(|argument| argument.to_vec()).collect()),
             keys: wait.keys,
             deadline_ms: wait
                 .timeout_ms

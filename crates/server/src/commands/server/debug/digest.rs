@@ -140,6 +140,15 @@ fn add_object(digest: &mut Digest, object: &Object) -> Result<(), Error> {
                 add_member(digest, member, score);
             }
         }
+        Object::Stream(stream) => {
+            for entry in stream.iter() {
+                digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (name, value) in entry.fields {
+                    digest.mix(&name.to_vec());
+                    digest.mix(&value.to_vec());
+                }
+            }
+        }
         #[allow(unreachable_patterns, reason = "a type says here how it is digested")]
         _ => {
             return Err(Error::owned(format!(
