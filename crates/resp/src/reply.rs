@@ -319,12 +319,23 @@ impl Reply {
     fn header_since(&mut self, from: usize, write: impl FnOnce(&mut Self)) {
         let end = self.bytes.len();
         write(self);
-        let header = self.bytes.len() - end;
-        self.bytes[from..].rotate_right(header);
-        // What ended at `from` precedes the header.
-        for (at, _) in self.inserts.iter_mut().filter(|(at, _)| *at > from) {
-            *at += header;
+        self.bring_forward(from, end);
+    }
+
+    /// Puts what was written since the replies were `middle` bytes long in front of what
+    /// was written between `from` and `middle`: for what is known last and comes first.
+    pub fn bring_forward(&mut self, from: usize, middle: usize) {
+        let moved = self.bytes.len() - middle;
+        self.bytes[from..].rotate_right(moved);
+        // An insert belongs to what ends where it is.
+        for (at, _) in &mut self.inserts {
+            if *at > middle {
+                *at -= middle - from;
+            } else if *at > from {
+                *at += moved;
+            }
         }
+        self.inserts.sort_by_key(|(at, _)| *at);
     }
 
     /// The header of a map of `pairs` pairs; in RESP2 an array of twice as many.
