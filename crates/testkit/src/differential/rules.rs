@@ -40,6 +40,16 @@ pub enum Rule {
         /// Names of fields whose value is not compared.
         blurred: &'static [&'static str],
     },
+    /// As `Fields`, for what is told of streams: before 7.2, a consumer to whom nothing
+    /// could be given was not made, so those with nothing pending are not compared.
+    StreamInfo {
+        /// Names of fields that need not exist.
+        dropped: &'static [&'static str],
+        /// Names of fields whose value is not compared.
+        blurred: &'static [&'static str],
+    },
+    /// The same type of reply, where the reference is older than 7.2.
+    KindBefore72,
     /// [`ENCODING_CHANGES`] apply.
     Encoding,
     /// Every element of the reference's reply is in the subject's, in any order.
@@ -152,7 +162,7 @@ pub const RULES: &[RuleEntry] = &[
     rule("XPENDING", Rule::PendingEntries, CLOCK),
     rule(
         "XINFO",
-        Rule::Fields {
+        Rule::StreamInfo {
             dropped: &[
                 "active-time",
                 "inactive",
@@ -162,6 +172,11 @@ pub const RULES: &[RuleEntry] = &[
             blurred: &["idle", "seen-time"],
         },
         "7.2 adds active-time and inactive; idle times depend on the clock; radix-tree figures on the structure",
+    ),
+    rule(
+        "XGROUP|CREATECONSUMER",
+        Rule::KindBefore72,
+        "7.2 makes the consumer of a reading command even if there is nothing for it",
     ),
     rule(
         "HELLO",
@@ -257,6 +272,20 @@ pub struct ErrorChange {
 
 /// Error texts changed between 7.0 and 7.2.
 pub const ERROR_CHANGES: &[ErrorChange] = &[
+    ErrorChange {
+        command: "XREAD",
+        reference: "ERR Unbalanced XREAD list of streams",
+        subject: "ERR Unbalanced 'xread' list of streams",
+        since: (7, 2),
+        reason: "7.2 names the command as it is",
+    },
+    ErrorChange {
+        command: "XREADGROUP",
+        reference: "ERR Unbalanced XREAD list of streams",
+        subject: "ERR Unbalanced 'xreadgroup' list of streams",
+        since: (7, 2),
+        reason: "7.2 names the command as it is",
+    },
     ErrorChange {
         command: "*",
         reference: "NOPERM this user has no permissions",
