@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ochre_resp::{Protocol, Reply};
+use ochre_store::effects::Ready;
 use ochre_store::waiting::Waiter;
-use ochre_store::{Held, ReadView, WriteView};
+use ochre_store::{Held, ReadView, Store, WriteView};
 
 use crate::clients::Client;
 use crate::commands::args::Args;
@@ -154,6 +155,45 @@ pub fn serve_ready(call: &mut Call<'_>, unit: &mut Unit<'_>) -> WaiterList {
         }
     }
     later
+}
+
+/// The waiters among those of the keys `ready` that want to know when a key has gone.
+pub fn disappointed(store: &Store, held: &Held<'_>, ready: &[Ready]) -> WaiterList {
+    ready
+        .iter()
+        .filter_map(|ready| {
+            let stripe = held.stripe(store.stripe_of(&ready.key))?;
+            Some(stripe.waiters.of(ready.db, &ready.key))
+        })
+        .flatten()
+        .filter_map(wants_to_know)
+        .collect()
+}
+
+/// All waiters that want to know when a key has gone; every stripe is held.
+pub fn all_disappointed(store: &Store, held: &Held<'_>) -> WaiterList {
+    let mut seen = HashSet::new();
+    (0..store.stripes.count() as u32)
+        .filter_map(|index| held.stripe(index))
+        .flat_map(|stripe| stripe.waiters.all())
+        .filter_map(|waiter| wants_to_know(waiter.clone()))
+        .filter(|blocked| seen.insert(Arc::as_ptr(blocked)))
+        .collect()
+}
+
+fn wants_to_know(waiter: Arc<dyn Waiter>) -> Option<Arc<Blocked>> {
+    let blocked = (waiter as Arc<dyn Any + Send + Sync>).downcast::<Blocked>();
+    blocked.ok().filter(|blocked| blocked.unblock_on_missing)
+}
+
+/// Has waiters served by their own workers, for threads that run no commands.
+pub fn reconsider(waiters: WaiterList) {
+    for blocked in waiters {
+        blocked.client.send(Mail::Reconsider {
+            to: blocked.client.token,
+            wait: blocked.number,
+        });
+    }
 }
 
 /// Serves waiters one by one, each under its own locks.

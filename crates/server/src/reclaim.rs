@@ -10,6 +10,7 @@ use std::time::Duration;
 use ochre_store::{Effects, KeyspaceView, Scope, view::Observed};
 use parking_lot::{Condvar, Mutex};
 
+use crate::blocking;
 use crate::server::Server;
 use crate::unit;
 
@@ -119,7 +120,9 @@ fn reclaim_due(server: &Server) {
             let mut held = server.store.stripes.lock_one(index);
             let more = KeyspaceView::new(&scope, &mut held, 0, &mut effects).expire_due(index);
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
+            let waiters = blocking::disappointed(&server.store, &held, &effects.ready);
             drop(held);
+            blocking::reconsider(waiters);
             unit::settle(server, effects);
             if !more {
                 break;

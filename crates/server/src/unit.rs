@@ -267,6 +267,7 @@ impl<'s> Unit<'s> {
             tracking::invalidate(call.server, &mut self.held, keys, by, &mut wakes);
         }
         if self.effects.flushed {
+            later.extend(blocking::all_disappointed(self.store, &self.held));
             tracking::invalidate_all(call.server, &mut self.held, &mut wakes);
         }
         self.held = self.store.stripes.none();

@@ -56,6 +56,11 @@ impl Waiters {
             .unwrap_or_default()
     }
 
+    /// Every waiter, once for each of its keys.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<dyn Waiter>> {
+        self.by_key.values().flatten()
+    }
+
     /// The keys of `db` that somebody waits for.
     pub fn keys(&self, db: u16) -> impl Iterator<Item = &[u8]> {
         self.by_key
@@ -96,6 +101,7 @@ mod tests {
             .collect();
         assert_eq!(order, [0, 2]);
         assert!(waiters.has(0, b"k") && !waiters.has(1, b"k"));
+        assert_eq!(waiters.all().count(), 2);
         waiters.remove(0, b"k", &all[0]);
         waiters.remove(0, b"k", &all[2]);
         assert!(waiters.is_empty());

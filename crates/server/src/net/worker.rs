@@ -626,6 +626,14 @@ impl Handler for Desk {
                     });
                 }
                 Mail::Served { to, wait, reply } => self.unblock(reactor, to, Some(wait), reply),
+                Mail::Reconsider { to, wait } => {
+                    self.with(reactor, to, |_, engine, connection, _| {
+                        let blocked = connection.blocked.clone();
+                        let still = blocked.filter(|blocked| blocked.number == wait);
+                        let mut call = engine.call(&mut connection.session);
+                        blocking::serve_each(&mut call, still.into_iter().collect());
+                    })
+                }
                 Mail::Unblock { to, error } => self.end_wait(reactor, to, error),
                 // The tick ends with a look at those who wait.
                 Mail::PauseChanged => {}

@@ -280,6 +280,13 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
         reason: "7.2 names the command as it is",
     },
     ErrorChange {
+        command: "XSETID",
+        reference: "ERR The ID specified in XSETID is smaller than the target stream top item",
+        subject: "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+        since: (7, 2),
+        reason: "7.2 looks at what was deleted, first",
+    },
+    ErrorChange {
         command: "XREADGROUP",
         reference: "ERR Unbalanced XREAD list of streams",
         subject: "ERR Unbalanced 'xreadgroup' list of streams",
