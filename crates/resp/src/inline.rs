@@ -46,7 +46,7 @@ fn take_word<'a>(mut rest: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         match rest {
             [] | [0, ..] => return Some(rest),
-            [space, ..] if matches!(space, b' ' | b'\n' | b'\r' | b'\t') => return Some(rest),
+            [b' ' | b'\n' | b'\r' | b'\t', ..] => return Some(rest),
             [b'"', tail @ ..] => return take_double_quoted(tail, text),
             [b'\'', tail @ ..] => return take_single_quoted(tail, text),
             [byte, tail @ ..] => {

@@ -310,6 +310,40 @@ impl Reply {
         self.header(b'*', len as i64);
     }
 
+    /// Puts the header of an array of `len` elements in front of what was written since
+    /// the replies were `from` bytes long: for elements that are counted as they are
+    /// written. Moves those bytes.
+    pub fn array_since(&mut self, from: usize, len: usize) {
+        self.header_since(from, |reply| reply.array(len));
+    }
+
+    /// As [`Reply::array_since`], for a map of `pairs` pairs.
+    pub fn map_since(&mut self, from: usize, pairs: usize) {
+        self.header_since(from, |reply| reply.map(pairs));
+    }
+
+    fn header_since(&mut self, from: usize, write: impl FnOnce(&mut Self)) {
+        let end = self.bytes.len();
+        write(self);
+        self.bring_forward(from, end);
+    }
+
+    /// Puts what was written since the replies were `middle` bytes long in front of what
+    /// was written between `from` and `middle`: for what is known last and comes first.
+    pub fn bring_forward(&mut self, from: usize, middle: usize) {
+        let moved = self.bytes.len() - middle;
+        self.bytes[from..].rotate_right(moved);
+        // An insert belongs to what ends where it is.
+        for (at, _) in &mut self.inserts {
+            if *at > middle {
+                *at -= middle - from;
+            } else if *at > from {
+                *at += moved;
+            }
+        }
+        self.inserts.sort_by_key(|(at, _)| *at);
+    }
+
     /// The header of a map of `pairs` pairs; in RESP2 an array of twice as many.
     #[inline]
     pub fn map(&mut self, pairs: usize) {
@@ -445,6 +479,21 @@ mod tests {
         check(|r| r.integer(-42), ":-42\r\n", ":-42\r\n");
         check(|r| r.bulk_integer(-42), "$3\r\n-42\r\n", "$3\r\n-42\r\n");
         check(|r| r.error("ERR a\r\nb"), "-ERR a  b\r\n", "-ERR a  b\r\n");
+    }
+
+    #[test]
+    fn a_header_comes_before_what_was_counted() {
+        let value = Arc::new(vec![b'x'; SHARED_BYTES]);
+        let mut reply = Reply::new(Protocol::Resp3);
+        reply.ok();
+        let from = reply.len();
+        reply.integer(7);
+        reply.bulk_shared(value);
+        reply.array_since(from, 12);
+        reply.map_since(from, 1);
+        let (bytes, inserts) = reply.into_parts();
+        assert_eq!(bytes, b"+OK\r\n%1\r\n*12\r\n:7\r\n$32768\r\n\r\n");
+        assert_eq!(inserts[0].0, bytes.len() - 2);
     }
 
     #[test]

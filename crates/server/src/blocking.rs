@@ -40,7 +40,8 @@ use crate::error::Error;
 use crate::execute::{Call, write_error};
 use crate::net::mail::Mail;
 use crate::pubsub::Wakes;
-use crate::unit::{StripeList, Unit, scope};
+use crate::server::Server;
+use crate::unit::{Kind, StripeList, Unit, scope};
 
 /// Keys whose waiters could not be served under the locks held.
 pub type PostponedList = VecDeque<Postponed>;
@@ -110,7 +111,9 @@ impl Blocked {
             protocol: call.session.protocol,
             command,
             stripes: crate::unit::stripes_of(&call.server.store, known, argv),
-            argv: argv.iter().map(|argument| argument.to_vec()).collect(),
+            argv: wait
+                .argv
+                .unwrap_or_else(|| argv.iter().map(|argument| argument.to_vec()).collect()),
             keys,
             wants: match known.command.group {
                 Group::List => Some(Type::List),
@@ -195,6 +198,44 @@ pub fn serve_ready(call: &mut Call<'_>, unit: &mut Unit<'_>, wakes: &mut Wakes) 
         }
     }
     postponed
+}
+
+/// Has the waiters that want to know when a key goes run their commands again, for a
+/// thread that runs no commands itself: each is told by mail, and does so on its worker.
+pub fn disappoint(server: &Server, held: &Held<'_>, ready: &[Ready], wakes: &mut Wakes) {
+    for ready in ready {
+        let Some(stripe) = held.stripe(server.store.stripe_of(&ready.key)) else {
+            continue;
+        };
+        for place in 0.. {
+            let Some(waiter) = stripe.waiters.get(ready.db, &ready.key, place) else {
+                break;
+            };
+            let waiter = waiter.clone() as Arc<dyn Any + Send + Sync>;
+            if let Ok(blocked) = waiter.downcast::<Blocked>()
+                && blocked.unblock_on_missing
+            {
+                let mail = Mail::Reconsider {
+                    to: blocked.client.token,
+                    wait: blocked.number,
+                };
+                wakes.put(server, blocked.client.worker, mail);
+            }
+        }
+    }
+}
+
+/// Runs the command of a waiter again, as if its keys had just changed.
+pub fn reconsider(call: &mut Call<'_>, blocked: &Blocked) {
+    let mut unit = Unit::new(call, Kind::Single);
+    unit.held = call.server.store.stripes.lock_many(&blocked.stripes);
+    unit.effects
+        .ready
+        .extend(blocked.keys.iter().map(|key| Ready {
+            db: blocked.db,
+            key: key.as_slice().into(),
+        }));
+    unit.conclude(call);
 }
 
 /// Serves the waiters on one key in the order they came.

@@ -377,6 +377,7 @@ fn dispatch<'c>(
                         timeout_ms: None,
                         on_timeout,
                         unblock_on_missing: false,
+                        argv: None,
                     }))
                 }
                 outcome => outcome,

@@ -18,6 +18,8 @@ pub enum Garbage {
     Entry(Entry),
     Object(Box<Object>),
     Table(Table<Entry>),
+    /// A large part of a value that lives on.
+    Part(Box<dyn Send>),
 }
 
 impl Garbage {
@@ -28,6 +30,7 @@ impl Garbage {
             Self::Entry(entry) => entry.object().is_some_and(|o| o.free_effort() > LARGE),
             Self::Object(object) => object.free_effort() > LARGE,
             Self::Table(table) => table.len() > LARGE,
+            Self::Part(_) => true,
         }
     }
 }
@@ -38,6 +41,7 @@ impl std::fmt::Debug for Garbage {
             Self::Entry(entry) => entry.fmt(f),
             Self::Object(object) => object.fmt(f),
             Self::Table(table) => write!(f, "table of {}", table.len()),
+            Self::Part(_) => f.write_str("part of a value"),
         }
     }
 }

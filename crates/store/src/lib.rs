@@ -25,7 +25,7 @@ mod keyspace;
 mod locks_tests;
 mod sync;
 
-pub use effects::{Effects, EventClass, recorded};
+pub use effects::{Effects, EventClass, Recorded, recorded};
 pub use entry::{Entry, Kind, Payload, Value, encoding_name};
 pub use keyspace::{DATABASES_MAX, Store};
 pub use locks::GaveUp;

@@ -690,7 +690,16 @@ impl<'a, 's> WriteView<'a, 's> {
         if !stripe.watches.is_empty() {
             stripe.watches.mark(self.db, key);
         }
-        if stripe.has_waiter(self.db, key) {
+        self.ready(key);
+    }
+
+    /// Has the clients that wait for `key` served, or told that they wait in vain,
+    /// where WATCH and client-side caches are not concerned.
+    #[inline]
+    pub fn ready(&mut self, key: &[u8]) {
+        let index = self.scope.store.stripe_of(key);
+        let stripe = self.held.stripe(index);
+        if stripe.is_some_and(|stripe| stripe.has_waiter(self.db, key)) {
             self.effects.ready.push(Ready {
                 db: self.db,
                 key: key.into(),

@@ -35,6 +35,10 @@ pub struct Wait {
     /// Whether the command is asked again also when a key goes or changes its type, as
     /// XREADGROUP is, to answer with an error.
     pub unblock_on_missing: bool,
+    /// The arguments with which the command is run again, the name first, where they
+    /// mean something else later (`$` of XREAD); `None` for those that came. The keys
+    /// among them stay what and where they are.
+    pub argv: Option<Vec<Vec<u8>>>,
 }
 
 /// The reply of a blocking command whose time is up.

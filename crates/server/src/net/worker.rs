@@ -661,6 +661,15 @@ impl Handler for Desk {
                     });
                 }
                 Mail::Served { to, wait, reply } => self.unblock(reactor, to, wait, reply),
+                Mail::Reconsider { to, wait } => {
+                    self.with(reactor, to, |_, engine, connection, _| {
+                        let blocked = connection.blocked.clone();
+                        if let Some(blocked) = blocked.filter(|blocked| blocked.number == wait) {
+                            let mut call = engine.call(&mut connection.session);
+                            blocking::reconsider(&mut call, &blocked);
+                        }
+                    });
+                }
                 Mail::Unblock { to, wait, error } => {
                     self.end_wait(reactor, to, WaitEnd::Request { wait, error });
                 }

@@ -40,6 +40,16 @@ pub enum Rule {
         /// Names of fields whose value is not compared.
         blurred: &'static [&'static str],
     },
+    /// As `Fields`, for what is told of streams: before 7.2, a consumer to whom nothing
+    /// could be given was not made, so those with nothing pending are not compared.
+    StreamInfo {
+        /// Names of fields that need not exist.
+        dropped: &'static [&'static str],
+        /// Names of fields whose value is not compared.
+        blurred: &'static [&'static str],
+    },
+    /// The same type of reply, where the reference is older than 7.2.
+    KindBefore72,
     /// [`ENCODING_CHANGES`] apply.
     Encoding,
     /// Every element of the reference's reply is in the subject's, in any order.
@@ -152,7 +162,7 @@ pub const RULES: &[RuleEntry] = &[
     rule("XPENDING", Rule::PendingEntries, CLOCK),
     rule(
         "XINFO",
-        Rule::Fields {
+        Rule::StreamInfo {
             dropped: &[
                 "active-time",
                 "inactive",
@@ -162,6 +172,11 @@ pub const RULES: &[RuleEntry] = &[
             blurred: &["idle", "seen-time"],
         },
         "7.2 adds active-time and inactive; idle times depend on the clock; radix-tree figures on the structure",
+    ),
+    rule(
+        "XGROUP|CREATECONSUMER",
+        Rule::KindBefore72,
+        "7.2 makes the consumer of a reading command even if there is nothing for it",
     ),
     rule(
         "HELLO",
@@ -272,6 +287,27 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
         subject: "ERR timeout is out of range",
         since: (7, 2),
         reason: "a timeout that overflowed looked negative before 7.2",
+    },
+    ErrorChange {
+        command: "XREAD",
+        reference: "ERR Unbalanced XREAD list of streams",
+        subject: "ERR Unbalanced 'xread' list of streams",
+        since: (7, 2),
+        reason: "7.2 names the command as it is",
+    },
+    ErrorChange {
+        command: "XSETID",
+        reference: "ERR The ID specified in XSETID is smaller than the target stream top item",
+        subject: "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+        since: (7, 2),
+        reason: "7.2 looks at what was deleted, first",
+    },
+    ErrorChange {
+        command: "XREADGROUP",
+        reference: "ERR Unbalanced XREAD list of streams",
+        subject: "ERR Unbalanced 'xreadgroup' list of streams",
+        since: (7, 2),
+        reason: "7.2 names the command as it is",
     },
     ErrorChange {
         command: "*",

@@ -172,5 +172,6 @@ fn wait(keys: &[&[u8]], timeout_ms: Option<u64>, on_timeout: TimeoutReply) -> Fl
         timeout_ms,
         on_timeout,
         unblock_on_missing: false,
+        argv: None,
     })
 }

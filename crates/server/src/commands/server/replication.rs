@@ -104,5 +104,6 @@ fn wait(
         timeout_ms: (timeout_ms > 0).then_some(timeout_ms),
         on_timeout: TimeoutReply::Zero,
         unblock_on_missing: false,
+        argv: None,
     }))
 }

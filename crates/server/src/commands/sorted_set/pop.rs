@@ -284,6 +284,7 @@ fn wait(keys: &[&[u8]], timeout_ms: Option<u64>) -> Flow {
         timeout_ms,
         on_timeout: TimeoutReply::NullArray,
         unblock_on_missing: false,
+        argv: None,
     })
 }
 
