@@ -29,7 +29,7 @@ use crate::net::worker::Worker;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::reclaim;
-use crate::script::{self, Scripts};
+use crate::script::{self, Functions, Scripts};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::tracking::Trackers;
@@ -45,6 +45,7 @@ pub struct Server {
     pub monitors: Monitors,
     pub trackers: Trackers,
     pub scripts: Scripts,
+    pub functions: Functions,
     /// The script that runs now.
     pub script: script::Running,
     pub pause: Pause,
@@ -197,6 +198,7 @@ impl Server {
             monitors: Monitors::default(),
             trackers: Trackers::default(),
             scripts: Scripts::default(),
+            functions: Functions::default(),
             script: script::Running::default(),
             pause: Pause::default(),
             log,

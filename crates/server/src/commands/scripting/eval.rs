@@ -10,8 +10,7 @@ use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
 use crate::script::cache::{Script, parse_sha};
-use crate::script::running::What;
-use crate::script::{Engine, Program};
+use crate::script::{Engine, Input, Program};
 use crate::unit::{Kind, StripeList, Unit};
 
 const FLAGS: Flags = Flags::NOSCRIPT
@@ -185,26 +184,23 @@ fn run<'c>(
     out: &mut Reply,
 ) -> Outcome {
     let (keys, arguments) = split_arguments(args)?;
-    let name = String::from_utf8_lossy(&script.sha).into_owned();
+    let name = std::str::from_utf8(&script.sha).unwrap_or_default();
     with_engine(call, |call, engine| {
-        let function = engine.compile(script).inspect_err(|_| {
+        let compiled = engine.compile(script).inspect_err(|_| {
             call.server.scripts.remove(&script.sha);
         })?;
         let program = Program {
-            function,
+            compiled,
+            input: Input::Globals,
             flags: script.flags,
             is_read_only: writes == Writes::Refused,
-            name: &name,
+            name,
         };
         engine
             .set_arguments(keys, arguments)
             .map_err(|error| Error::owned(format!("ERR {error}")))?;
-        let what = What {
-            command: args.all().iter().map(|word| word.to_vec()).collect(),
-            ..What::default()
-        };
-        locked(call, unit, keys, what, |call, unit| {
-            engine.run(call, unit, &program, Vec::new(), out)
+        locked(call, unit, keys, "", args.all(), |call, unit| {
+            engine.run(call, unit, &program, out)
         })
     })?;
     Ok(Flow::Done)
@@ -221,7 +217,7 @@ pub(super) fn with_engine<'c, R>(
             .map(Box::new)
             .map_err(|error| Error::owned(format!("ERR cannot start the interpreter: {error}")))?,
     };
-    engine.catch_up(call.server.scripts.generation());
+    engine.catch_up(call.server);
     let before = engine.memory_bytes();
     let result = work(call, &mut engine);
     call.server
@@ -232,12 +228,13 @@ pub(super) fn with_engine<'c, R>(
 }
 
 /// Runs `work` as a script: under the global lock and the stripes of the declared keys,
-/// visible to SCRIPT KILL.
+/// visible to SCRIPT KILL, and to FUNCTION STATS under the function's name if it has one.
 pub(super) fn locked<'c>(
     call: &mut Call<'c>,
     unit: &mut Unit<'c>,
     keys: &[&[u8]],
-    what: What,
+    function: &str,
+    command: &[&[u8]],
     work: impl FnOnce(&mut Call<'c>, &mut Unit<'c>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let server = call.server;
@@ -251,7 +248,9 @@ pub(super) fn locked<'c>(
     stripes.dedup();
     unit.held.extend(&stripes);
     let worker = call.session.client.worker;
-    server.script.begin(call.local.now_ms, worker, what);
+    server
+        .script
+        .begin(call.local.now_ms, worker, function, command);
     let db = call.session.db;
     let result = work(call, unit);
     // SELECT within a script ends with it.
