@@ -40,7 +40,6 @@ pub struct Engine {
     function_environment: Table,
     keys: Arguments,
     arguments: Arguments,
-    random: Rc<Random>,
     /// Unix time in milliseconds by which a library must have been loaded; 0 otherwise.
     load_until_ms: Rc<Cell<i64>>,
     compiled: HashMap<Sha, Compiled>,
@@ -98,6 +97,7 @@ impl Engine {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(true))?;
         let random = Rc::new(Random::default());
+        random.seed(crate::clock::now_us() as u32);
         let host = host(&lua, server, &random)?;
         let (run, world, environment, function_environment, load_library): (
             Function,
@@ -121,11 +121,9 @@ impl Engine {
                 }
                 let threshold_ms = watched.live().config.scripting.busy_reply_threshold_ms;
                 if watched.script.tick(now_ms, threshold_ms) {
-                    return Err(mlua::Error::runtime(if watched.script.is_function() {
-                        "Script killed by user with FUNCTION KILL."
-                    } else {
-                        "Script killed by user with SCRIPT KILL."
-                    }));
+                    return Err(mlua::Error::runtime(
+                        "Script killed by user with SCRIPT KILL...",
+                    ));
                 }
                 Ok(VmState::Continue)
             },
@@ -139,7 +137,6 @@ impl Engine {
             world,
             environment,
             function_environment,
-            random,
             load_until_ms,
             compiled: HashMap::new(),
             generation: (server.scripts.generation(), server.functions.generation()),
@@ -225,11 +222,8 @@ impl Engine {
             let text = first_line(text);
             Error::owned(format!("ERR Error registering functions: {text}"))
         };
-        self.load_until_ms
-            .set(crate::clock::now_ms() + LOAD_MAX_MS);
-        let result = self
-            .load_library
-            .call::<(bool, Table)>(compiled.function);
+        self.load_until_ms.set(crate::clock::now_ms() + LOAD_MAX_MS);
+        let result = self.load_library.call::<(bool, Table)>(compiled.function);
         self.load_until_ms.set(0);
         match result {
             Ok((true, registered)) => registered
@@ -302,7 +296,6 @@ impl Engine {
             let line = program.compiled.last_return_line;
             match program.input {
                 Input::Globals => {
-                    self.random.seed(0);
                     self.run
                         .call::<(bool, Value)>((function, dispatch, "@user_script", line))
                 }
@@ -421,7 +414,10 @@ fn first_line(text: &str) -> String {
 fn host(lua: &Lua, server: &Arc<Server>, random: &Rc<Random>) -> mlua::Result<Table> {
     let host = lua.create_table()?;
     let numbers = random.clone();
-    host.raw_set("random", lua.create_function(move |_, ()| Ok(numbers.next()))?)?;
+    host.raw_set(
+        "random",
+        lua.create_function(move |_, ()| Ok(numbers.next()))?,
+    )?;
     let numbers = random.clone();
     host.raw_set(
         "seed",

@@ -121,6 +121,11 @@ impl<'a> Source<'a> {
     }
 }
 
+fn taken(name: &[u8]) -> Error {
+    let name = String::from_utf8_lossy(name);
+    Error::owned(format!("ERR Library '{name}' already exists"))
+}
+
 impl Shelf {
     /// Adds a library.
     ///
@@ -129,8 +134,7 @@ impl Shelf {
     pub fn add(&mut self, library: Library, existing: Existing) -> Result<(), Error> {
         let old = self.libraries.get(&library.name).cloned();
         if old.is_some() && existing == Existing::Keep {
-            let name = String::from_utf8_lossy(&library.name);
-            return Err(Error::owned(format!("ERR Library '{name}' already exists")));
+            return Err(taken(&library.name));
         }
         for function in &library.functions {
             let taken = self.functions.get(&function.name);
@@ -213,6 +217,17 @@ impl Functions {
         Ok(result)
     }
 
+    /// Whether a library may have this name.
+    ///
+    /// # Errors
+    /// There is one of this name.
+    pub fn check_free(&self, name: &[u8]) -> Result<(), Error> {
+        if self.shelf.read().contains(name) {
+            return Err(taken(name));
+        }
+        Ok(())
+    }
+
     /// FUNCTION DELETE: whether there was such a library.
     pub fn delete(&self, name: &[u8]) -> bool {
         let found = self.shelf.write().remove(name);
@@ -258,7 +273,10 @@ mod tests {
             ("#!lua name=x", "ERR Invalid library metadata"),
             ("#!lua\n", "ERR Library name was not given"),
             ("#!js name=x\n", "ERR Engine 'js' not found"),
-            ("#!lua name=x y=z\n", "ERR Invalid metadata value given: y=z"),
+            (
+                "#!lua name=x y=z\n",
+                "ERR Invalid metadata value given: y=z",
+            ),
         ] {
             let error = Source::parse(text.as_bytes()).unwrap_err();
             assert_eq!(error.to_string(), expected);

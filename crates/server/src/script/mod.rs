@@ -24,6 +24,6 @@ mod tail_calls;
 
 pub use cache::{Scripts, Sha};
 pub use engine::{Engine, Input, Program};
-pub use functions::Functions;
 pub use flags::ScriptFlags;
+pub use functions::Functions;
 pub use running::Running;

@@ -39,8 +39,13 @@ end
 
 -- Raises a message as the host's own libraries do: with the place of the call.
 local function fail(message)
-  local source, line, short = origin()
-  if source then message = short .. ':' .. line .. ': ' .. message end
+  local level = 1
+  while frame(level) == '=prelude' do level = level + 1 end
+  local source, line, short = frame(level)
+  if source == '=(tail call)' then
+    line, short = context.line, context.source:sub(2)
+  end
+  if source and source ~= '=[C]' then message = short .. ':' .. line .. ': ' .. message end
   error(message, 0)
 end
 
@@ -236,7 +241,7 @@ function tables.table.insert(list, ...)
   return insert(list, ...)
 end
 
--- The same random numbers for each run of a script.
+-- Random numbers as the host draws them.
 local function bounded(low, high, argument)
   if low > high then
     fail("bad argument #" .. argument .. " to 'random' (interval is empty)")

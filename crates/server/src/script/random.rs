@@ -1,5 +1,5 @@
-//! The random numbers of scripts: a `drand48` that starts anew with each script, so that
-//! a script draws the same numbers wherever and whenever it runs.
+//! The random numbers of scripts: a `drand48`, so that a script which sets the seed draws
+//! the same numbers wherever and whenever it runs.
 
 use std::cell::Cell;
 
@@ -18,7 +18,11 @@ impl Random {
     /// The next number, in [0, 1).
     pub fn next(&self) -> f64 {
         const MAX: u64 = i32::MAX as u64;
-        let state = self.state.get().wrapping_mul(0x5_deec_e66d).wrapping_add(0xb);
+        let state = self
+            .state
+            .get()
+            .wrapping_mul(0x5_deec_e66d)
+            .wrapping_add(0xb);
         self.state.set(state & 0xffff_ffff_ffff);
         let drawn = (self.state.get() >> 17) % MAX;
         drawn as f64 / MAX as f64

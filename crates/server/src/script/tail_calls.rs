@@ -149,8 +149,7 @@ fn next_token(text: &[u8], mut at: usize) -> Option<(usize, &[u8])> {
 
 /// The length of a comment behind its `--`.
 fn comment_len(rest: &[u8]) -> usize {
-    long_bracket_len(rest)
-        .unwrap_or_else(|| memchr::memchr(b'\n', rest).unwrap_or(rest.len()))
+    long_bracket_len(rest).unwrap_or_else(|| memchr::memchr(b'\n', rest).unwrap_or(rest.len()))
 }
 
 /// The length of a string in quotes, or of what there is of it.
@@ -170,7 +169,11 @@ fn quoted_len(rest: &[u8], quote: u8) -> usize {
 
 /// The length of `[[…]]` or `[=[…]=]`, if that is what starts here.
 fn long_bracket_len(rest: &[u8]) -> Option<usize> {
-    let level = rest.get(1..)?.iter().take_while(|&&byte| byte == b'=').count();
+    let level = rest
+        .get(1..)?
+        .iter()
+        .take_while(|&&byte| byte == b'=')
+        .count();
     if rest.first() != Some(&b'[') || rest.get(level + 1) != Some(&b'[') {
         return None;
     }
@@ -195,12 +198,18 @@ mod tests {
 
     #[test]
     fn library_calls_in_tail_position_get_parentheses() {
-        check("return redis.call('get', KEYS[1])", "return (redis.call('get', KEYS[1]))");
+        check(
+            "return redis.call('get', KEYS[1])",
+            "return (redis.call('get', KEYS[1]))",
+        );
         check(
             "if x then return redis.call(f(\")\")) else return cjson.encode({1}) end",
             "if x then return (redis.call(f(\")\"))) else return (cjson.encode({1})) end",
         );
-        check("return redis.pcall([[)]]) -- done", "return (redis.pcall([[)]])) -- done");
+        check(
+            "return redis.pcall([[)]]) -- done",
+            "return (redis.pcall([[)]])) -- done",
+        );
         check(
             "return redis.call('set', f(function() return redis.call('a') end))",
             "return (redis.call('set', f(function() return (redis.call('a')) end)))",

@@ -9,26 +9,27 @@ use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::gates;
 use crate::script::cache::{Script, parse_sha};
-use crate::script::{Engine, Input, Program};
+use crate::script::{Engine, Input, Program, ScriptFlags};
 use crate::unit::{Kind, StripeList, Unit};
 
-const FLAGS: Flags = Flags::NOSCRIPT
+pub(super) const FLAGS: Flags = Flags::NOSCRIPT
     .or(Flags::STALE)
     .or(Flags::SKIP_MONITOR)
     .or(Flags::MAY_REPLICATE)
     .or(Flags::NO_MANDATORY_KEYS);
-const RO_FLAGS: Flags = Flags::NOSCRIPT
+pub(super) const RO_FLAGS: Flags = Flags::NOSCRIPT
     .or(Flags::STALE)
     .or(Flags::SKIP_MONITOR)
     .or(Flags::NO_MANDATORY_KEYS)
     .or(Flags::READONLY);
 const RW_ANY: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE);
-const KEYS: &[KeySpec] = &[KeySpec {
+pub(super) const KEYS: &[KeySpec] = &[KeySpec {
     notes: "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
     ..KeySpec::counted(2, RW_ANY)
 }];
-const RO_KEYS: &[KeySpec] = &[KeySpec {
+pub(super) const RO_KEYS: &[KeySpec] = &[KeySpec {
     notes: "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
     ..KeySpec::counted(2, RO_ACCESS)
 }];
@@ -184,6 +185,9 @@ fn run<'c>(
     out: &mut Reply,
 ) -> Outcome {
     let (keys, arguments) = split_arguments(args)?;
+    if !script.flags.undeclared {
+        admit(call, script.flags, writes)?;
+    }
     let name = std::str::from_utf8(&script.sha).unwrap_or_default();
     with_engine(call, |call, engine| {
         let compiled = engine.compile(script).inspect_err(|_| {
@@ -204,6 +208,28 @@ fn run<'c>(
         })
     })?;
     Ok(Flow::Done)
+}
+
+/// Whether a script or function that declares what it does may run.
+///
+/// # Errors
+/// It may write and the command does not let it, or there is no memory.
+pub(super) fn admit(call: &Call<'_>, flags: ScriptFlags, writes: Writes) -> Result<(), Error> {
+    if flags.no_writes {
+        return Ok(());
+    }
+    if writes == Writes::Refused {
+        return Err(Error::text(
+            "ERR Can not execute a script with write flag using *_ro command.",
+        ));
+    }
+    if !flags.allow_oom && gates::is_out_of_memory(call) {
+        return Err(Error::text(
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > \
+             'maxmemory'",
+        ));
+    }
+    Ok(())
 }
 
 /// Runs `work` with the worker's interpreter, made on first use.

@@ -83,16 +83,23 @@ pub fn library(lua: &Lua) -> mlua::Result<Table> {
 }
 
 fn define_options(lua: &Lua, cjson: &Table, options: &Shared) -> mlua::Result<()> {
-    option(lua, cjson, options, "encode_sparse_array", 3, |lua, a, o| {
-        o.convert_sparse = boolean(a, 1, o.convert_sparse)?;
-        o.sparse_ratio = integer(lua, a, 2, o.sparse_ratio, 0, i32::MAX)?;
-        o.sparse_safe = integer(lua, a, 3, o.sparse_safe, 0, i32::MAX)?;
-        Ok(vec![
-            Value::Boolean(o.convert_sparse),
-            number(o.sparse_ratio),
-            number(o.sparse_safe),
-        ])
-    })?;
+    option(
+        lua,
+        cjson,
+        options,
+        "encode_sparse_array",
+        3,
+        |lua, a, o| {
+            o.convert_sparse = boolean(a, 1, o.convert_sparse)?;
+            o.sparse_ratio = integer(lua, a, 2, o.sparse_ratio, 0, i32::MAX)?;
+            o.sparse_safe = integer(lua, a, 3, o.sparse_safe, 0, i32::MAX)?;
+            Ok(vec![
+                Value::Boolean(o.convert_sparse),
+                number(o.sparse_ratio),
+                number(o.sparse_safe),
+            ])
+        },
+    )?;
     option(lua, cjson, options, "encode_max_depth", 1, |lua, a, o| {
         o.encode_depth = integer(lua, a, 1, o.encode_depth, 1, i32::MAX)?;
         Ok(vec![number(o.encode_depth)])
@@ -101,36 +108,57 @@ fn define_options(lua: &Lua, cjson: &Table, options: &Shared) -> mlua::Result<()
         o.decode_depth = integer(lua, a, 1, o.decode_depth, 1, i32::MAX)?;
         Ok(vec![number(o.decode_depth)])
     })?;
-    option(lua, cjson, options, "encode_number_precision", 1, |lua, a, o| {
-        o.precision = integer(lua, a, 1, o.precision, 1, 14)?;
-        Ok(vec![number(o.precision)])
-    })?;
+    option(
+        lua,
+        cjson,
+        options,
+        "encode_number_precision",
+        1,
+        |lua, a, o| {
+            o.precision = integer(lua, a, 1, o.precision, 1, 14)?;
+            Ok(vec![number(o.precision)])
+        },
+    )?;
     option(lua, cjson, options, "encode_keep_buffer", 1, |_, a, o| {
         o.keep_buffer = boolean(a, 1, o.keep_buffer)?;
         Ok(vec![Value::Boolean(o.keep_buffer)])
     })?;
-    option(lua, cjson, options, "encode_invalid_numbers", 1, |lua, a, o| {
-        o.encode_invalid = match a.at(1) {
-            None | Some(Value::Nil) => o.encode_invalid,
-            Some(Value::Boolean(true)) => InvalidNumbers::Allow,
-            Some(Value::Boolean(false)) => InvalidNumbers::Refuse,
-            Some(_) => match &*a.string(lua, 1)?.as_bytes() {
-                b"off" => InvalidNumbers::Refuse,
-                b"on" => InvalidNumbers::Allow,
-                b"null" => InvalidNumbers::Null,
-                other => return a.bad(1, &invalid_option(other)),
-            },
-        };
-        Ok(vec![match o.encode_invalid {
-            InvalidNumbers::Refuse => Value::Boolean(false),
-            InvalidNumbers::Allow => Value::Boolean(true),
-            InvalidNumbers::Null => Value::String(lua.create_string("null")?),
-        }])
-    })?;
-    option(lua, cjson, options, "decode_invalid_numbers", 1, |_, a, o| {
-        o.decode_invalid = boolean(a, 1, o.decode_invalid)?;
-        Ok(vec![Value::Boolean(o.decode_invalid)])
-    })
+    option(
+        lua,
+        cjson,
+        options,
+        "encode_invalid_numbers",
+        1,
+        |lua, a, o| {
+            o.encode_invalid = match a.at(1) {
+                None | Some(Value::Nil) => o.encode_invalid,
+                Some(Value::Boolean(true)) => InvalidNumbers::Allow,
+                Some(Value::Boolean(false)) => InvalidNumbers::Refuse,
+                Some(_) => match &*a.string(lua, 1)?.as_bytes() {
+                    b"off" => InvalidNumbers::Refuse,
+                    b"on" => InvalidNumbers::Allow,
+                    b"null" => InvalidNumbers::Null,
+                    other => return a.bad(1, &invalid_option(other)),
+                },
+            };
+            Ok(vec![match o.encode_invalid {
+                InvalidNumbers::Refuse => Value::Boolean(false),
+                InvalidNumbers::Allow => Value::Boolean(true),
+                InvalidNumbers::Null => Value::String(lua.create_string("null")?),
+            }])
+        },
+    )?;
+    option(
+        lua,
+        cjson,
+        options,
+        "decode_invalid_numbers",
+        1,
+        |_, a, o| {
+            o.decode_invalid = boolean(a, 1, o.decode_invalid)?;
+            Ok(vec![Value::Boolean(o.decode_invalid)])
+        },
+    )
 }
 
 type Change = fn(&Lua, &Arguments, &mut Options) -> Attempt<Vec<Value>>;
@@ -189,9 +217,6 @@ fn integer(
     if (i64::from(min)..=i64::from(max)).contains(&value) {
         Ok(value)
     } else {
-        arguments.bad(
-            index,
-            &format!("expected integer between {min} and {max}"),
-        )
+        arguments.bad(index, &format!("expected integer between {min} and {max}"))
     }
 }

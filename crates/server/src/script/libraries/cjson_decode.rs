@@ -383,7 +383,9 @@ fn hexadecimal_prefix(text: &[u8]) -> (f64, usize) {
         let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if len > 0 {
             let power = rest[..len].iter().fold(0_i32, |power, digit| {
-                power.saturating_mul(10).saturating_add(i32::from(digit - b'0'))
+                power
+                    .saturating_mul(10)
+                    .saturating_add(i32::from(digit - b'0'))
             });
             let power = if text[at + 1] == b'-' { -power } else { power };
             scale = scale.saturating_add(power);

@@ -104,9 +104,14 @@ impl Encoder<'_> {
             is_first = false;
             match &key {
                 Value::String(text) => self.string(&text.as_bytes()),
-                Value::Integer(_) | Value::Number(_) => {
+                Value::Integer(number) => {
                     self.out.push(b'"');
-                    self.number(&key, key.as_f64().unwrap_or(0.0))?;
+                    self.number(&key, *number as f64)?;
+                    self.out.push(b'"');
+                }
+                Value::Number(number) => {
+                    self.out.push(b'"');
+                    self.number(&key, *number)?;
                     self.out.push(b'"');
                 }
                 _ => return refuse(&key, "table key must be a number or string"),

@@ -303,8 +303,8 @@ fn size(lua: &Lua, arguments: &Arguments) -> Attempt<f64> {
     while let Some((option, size)) = format.next()? {
         position += format.padding(position, option, size);
         match option {
-            b's' => return arguments.bad(1, "option 's' has no fixed length"),
-            b'c' if size == 0 => return arguments.bad(1, "option 'c0' has no fixed length"),
+            b's' => return arguments.bad(1, "option 's' has no fixed size"),
+            b'c' if size == 0 => return arguments.bad(1, "option 'c0' has no fixed size"),
             _ if !option.is_ascii_alphanumeric() => format.control(option)?,
             _ => {}
         }
