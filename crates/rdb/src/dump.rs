@@ -8,11 +8,12 @@ use crate::crc64;
 use crate::cursor::Cursor;
 use crate::decode::{self, Validation};
 use crate::error::{RdbError, RdbErrorKind, Result};
+use crate::opcode;
 use crate::read::ChecksumPolicy;
 use crate::value::PlainValue;
 use crate::value_type::ValueType;
 use crate::walk::{self, Walk};
-use crate::{NEWEST_READABLE, Version};
+use crate::{Compression, Encoder, NEWEST_READABLE, Version};
 
 const VERSION_BYTES: usize = size_of::<u16>();
 const CHECKSUM_BYTES: usize = size_of::<u64>();
@@ -37,39 +38,13 @@ impl<'a> DumpPayload<'a> {
     /// last, and `Bad data format` to that one and to what [`DumpPayload::decode`]
     /// refuses.
     pub fn open(payload: &'a [u8], policy: ChecksumPolicy) -> Result<Self> {
-        let fail = |offset: usize, what, kind| {
-            Err(RdbError {
-                offset: offset as u64,
-                what,
-                kind,
-            })
-        };
-        let Some((rest, checksum)) = payload.split_last_chunk::<CHECKSUM_BYTES>() else {
-            let missing = (FOOTER_BYTES - payload.len()) as u64;
-            return fail(0, "footer", RdbErrorKind::Truncated { missing });
-        };
-        let Some((content, version)) = rest.split_last_chunk::<VERSION_BYTES>() else {
-            let missing = (FOOTER_BYTES - payload.len()) as u64;
-            return fail(0, "footer", RdbErrorKind::Truncated { missing });
-        };
-        let version = u16::from_le_bytes(*version);
-        if version > NEWEST_READABLE {
-            let kind = RdbErrorKind::Version(u32::from(version));
-            return fail(content.len(), "version", kind);
-        }
-        let stored = u64::from_le_bytes(*checksum);
-        if policy == ChecksumPolicy::Verify {
-            let computed = crc64::checksum(rest);
-            if stored != computed {
-                let kind = RdbErrorKind::Checksum { stored, computed };
-                return fail(rest.len(), "checksum", kind);
-            }
-        }
+        let (version, content) = checked(payload, policy)?;
         let Some((&code, value)) = content.split_first() else {
-            return fail(0, "type", RdbErrorKind::Truncated { missing: 1 });
+            let kind = RdbErrorKind::Truncated { missing: 1 };
+            return Err(fault(0, "type", kind));
         };
         let Some(value_type) = ValueType::from_code(code) else {
-            return fail(0, "type", RdbErrorKind::Opcode(code));
+            return Err(fault(0, "type", RdbErrorKind::Opcode(code)));
         };
         Ok(DumpPayload {
             version,
@@ -94,6 +69,82 @@ impl<'a> DumpPayload<'a> {
         cursor.seek(0);
         decode::decode(self.value_type, &mut cursor, validation)
     }
+}
+
+fn fault(offset: usize, what: &'static str, kind: RdbErrorKind) -> RdbError {
+    RdbError {
+        offset: offset as u64,
+        what,
+        kind,
+    }
+}
+
+/// The version and the content of a payload whose footer is right.
+fn checked(payload: &[u8], policy: ChecksumPolicy) -> Result<(u16, &[u8])> {
+    let truncated = || {
+        let missing = (FOOTER_BYTES - payload.len()) as u64;
+        fault(0, "footer", RdbErrorKind::Truncated { missing })
+    };
+    let (rest, checksum) = payload
+        .split_last_chunk::<CHECKSUM_BYTES>()
+        .ok_or_else(truncated)?;
+    let (content, version) = rest
+        .split_last_chunk::<VERSION_BYTES>()
+        .ok_or_else(truncated)?;
+    let version = u16::from_le_bytes(*version);
+    if version > NEWEST_READABLE {
+        let kind = RdbErrorKind::Version(u32::from(version));
+        return Err(fault(content.len(), "version", kind));
+    }
+    let stored = u64::from_le_bytes(*checksum);
+    if policy == ChecksumPolicy::Verify {
+        let computed = crc64::checksum(rest);
+        if stored != computed {
+            let kind = RdbErrorKind::Checksum { stored, computed };
+            return Err(fault(rest.len(), "checksum", kind));
+        }
+    }
+    Ok((version, content))
+}
+
+/// The texts of function libraries in a payload of FUNCTION DUMP. O(length).
+///
+/// # Errors
+/// Like those of [`DumpPayload::open`]; items that are no functions
+/// ([`RdbErrorKind::Opcode`]), or functions of the release candidates of Redis 7.0.
+pub fn open_functions(payload: &[u8], policy: ChecksumPolicy) -> Result<Vec<Vec<u8>>> {
+    let (_, content) = checked(payload, policy)?;
+    let mut cursor = Cursor::new(content, 0, "function library");
+    let mut texts = Vec::new();
+    while cursor.remaining() > 0 {
+        let start = cursor.position();
+        match cursor.u8()? {
+            opcode::FUNCTION => texts.push(cursor.string()?.into_vec()),
+            opcode::FUNCTION_PRE_RELEASE => {
+                return Err(cursor.error_at(start, RdbErrorKind::PreReleaseFunction));
+            }
+            code => return Err(cursor.error_at(start, RdbErrorKind::Opcode(code))),
+        }
+    }
+    Ok(texts)
+}
+
+/// Makes a payload of the texts of function libraries. O(length).
+#[must_use]
+pub fn dump_functions<'a>(
+    texts: impl Iterator<Item = &'a [u8]>,
+    version: Version,
+    compression: Compression,
+) -> Vec<u8> {
+    let mut payload = Vec::new();
+    let mut encoder = Encoder::new(version, compression);
+    for text in texts {
+        payload.push(opcode::FUNCTION);
+        // Writing to memory does not fail.
+        let _ = encoder.string(&mut payload, text);
+    }
+    seal_dump(&mut payload, version);
+    payload
 }
 
 /// Makes a payload of a type and a value, which [`crate::Encoder`] has written into

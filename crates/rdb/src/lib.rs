@@ -40,7 +40,7 @@ mod walk;
 mod write;
 
 pub use decode::Validation;
-pub use dump::{DumpPayload, seal_dump};
+pub use dump::{DumpPayload, dump_functions, open_functions, seal_dump};
 pub use error::{RdbError, RdbErrorKind};
 pub use read::{Access, Batch, ChecksumPolicy, ChecksumState, Item, RawEntry, Reader};
 pub use string::Str;

@@ -5,6 +5,7 @@ use crate::commands::spec::Flags;
 use crate::commands::table::Known;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::server::Server;
 
 /// Whether the command may run now.
 ///
@@ -69,10 +70,19 @@ fn allowed_to_subscriber(known: &Known) -> Result<(), Error> {
 
 /// The error of a command that met a script that takes too long.
 #[cold]
-pub fn busy() -> Error {
-    Error::text(
-        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
-    )
+pub fn busy(server: &Server) -> Error {
+    Error::text(if server.script.is_function() {
+        "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+    } else {
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+    })
+}
+
+/// Whether more memory is in use than `maxmemory` allows.
+pub fn is_out_of_memory(call: &Call<'_>) -> bool {
+    let limit_bytes = call.live.config.memory.maxmemory_bytes;
+    let meter = &call.server.memory;
+    limit_bytes > 0 && meter.used_bytes(limit_bytes, call.local.now_ms) > limit_bytes
 }
 
 /// DEBUG and MODULE, which the configuration allows to nobody, local clients, or all.

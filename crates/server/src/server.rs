@@ -29,7 +29,7 @@ use crate::net::worker::Worker;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::reclaim;
-use crate::script::{self, Scripts};
+use crate::script::{self, Functions, Scripts};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::tracking::Trackers;
@@ -45,6 +45,7 @@ pub struct Server {
     pub monitors: Monitors,
     pub trackers: Trackers,
     pub scripts: Scripts,
+    pub functions: Functions,
     /// The script that runs now.
     pub script: script::Running,
     pub pause: Pause,
@@ -57,7 +58,12 @@ pub struct Server {
     /// The file CONFIG REWRITE writes, if the server was started with one.
     pub config_file: Option<PathBuf>,
     pub reactor_kind: ReactorKind,
+    /// Of all workers; the last is the one that stands by.
     pub mailboxes: Vec<WorkerHandle>,
+    /// The worker that is not counted in `io-threads`: it gets the connections that come
+    /// while a script that takes too long occupies every other, so that the script can be
+    /// killed.
+    pub standby: usize,
     live: ArcSwap<Live>,
     generation: AtomicU64,
     /// One CONFIG SET at a time.
@@ -167,7 +173,7 @@ impl Server {
             ReactorChoice::IoUring => ReactorKind::IoUring,
             ReactorChoice::Epoll => ReactorKind::Epoll,
         };
-        let reactors: Vec<Reactor> = (0..workers)
+        let reactors: Vec<Reactor> = (0..=workers)
             .map(|_| Reactor::new(wanted, Options::default()).map_err(StartError::Reactor))
             .collect::<Result<_, _>>()?;
         let bound = listener::bind(&config).inspect_err(|error| {
@@ -197,6 +203,7 @@ impl Server {
             monitors: Monitors::default(),
             trackers: Trackers::default(),
             scripts: Scripts::default(),
+            functions: Functions::default(),
             script: script::Running::default(),
             pause: Pause::default(),
             log,
@@ -205,6 +212,7 @@ impl Server {
             replication_id: Mutex::new(random_hex(20)),
             config_file,
             reactor_kind: reactors[0].kind(),
+            standby: workers,
             mailboxes: reactors
                 .iter()
                 .map(|reactor| WorkerHandle {

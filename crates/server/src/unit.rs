@@ -86,7 +86,7 @@ impl<'s> Unit<'s> {
             }),
             Reach::Everything => self.store.stripes.exclusive_or(&mut give_up),
         };
-        self.held = locked.map_err(|GaveUp| gates::busy())?;
+        self.held = locked.map_err(|GaveUp| gates::busy(server))?;
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl<'s> Unit<'s> {
                 .store
                 .stripes
                 .lazily_or(&mut || server.is_busy())
-                .map_err(|GaveUp| gates::busy())?;
+                .map_err(|GaveUp| gates::busy(server))?;
         }
         Ok(())
     }
@@ -388,5 +388,5 @@ pub fn lock_keys<'s>(
                 .lock_many_or(&stripes_of(store, known, argv), &mut give_up),
         }
     };
-    locked.map_err(|GaveUp| gates::busy())
+    locked.map_err(|GaveUp| gates::busy(server))
 }

@@ -370,12 +370,7 @@ fn admit(server: &Server, socket: Socket, peer: &socket2::SockAddr, is_unix: boo
         (text(peer_address), text(local))
     };
     counters.total_connections.fetch_add(1, Ordering::Relaxed);
-    // The worker with the fewest connections.
-    if let Some(worker) = server
-        .mailboxes
-        .iter()
-        .min_by_key(|worker| worker.connections.load(Ordering::Relaxed))
-    {
+    if let Some(worker) = server.mailboxes.get(choose(server)) {
         worker.connections.fetch_add(1, Ordering::Relaxed);
         worker.mailbox.put(Mail::Connection(NewConnection {
             socket: socket.into(),
@@ -384,6 +379,14 @@ fn admit(server: &Server, socket: Socket, peer: &socket2::SockAddr, is_unix: boo
             is_unix,
         }));
     }
+}
+
+/// The worker with the fewest connections, of those that are not occupied.
+fn choose(server: &Server) -> usize {
+    (0..server.standby)
+        .filter(|&worker| !server.script.occupies(worker))
+        .min_by_key(|&worker| server.mailboxes[worker].connections.load(Ordering::Relaxed))
+        .unwrap_or(server.standby)
 }
 
 const PROTECTED_MODE: &[u8] = b"-DENIED Redis is running in protected mode because protected mode \

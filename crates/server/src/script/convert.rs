@@ -158,9 +158,20 @@ fn write(value: &Value, out: &mut Reply, style: Style, depth: usize) {
         Value::Boolean(value) if style == Style::Resp3 => out.boolean(*value),
         Value::Boolean(true) => out.integer(1),
         Value::Integer(value) => out.integer(*value as i64),
-        Value::Number(value) => out.integer(*value as i64),
+        Value::Number(value) => out.integer(truncated(*value)),
         Value::Table(table) => write_table(table, out, style, depth),
         _ => out.null(),
+    }
+}
+
+/// A number without its fraction. What no integer of 64 bits can hold is the smallest, as
+/// on the machines that Redis knows.
+fn truncated(value: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&value) {
+        value as i64
+    } else {
+        i64::MIN
     }
 }
 

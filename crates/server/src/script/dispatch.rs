@@ -1,8 +1,9 @@
 //! `redis.call` and `redis.pcall`: a command within the script's unit of execution.
 
-use mlua::{Lua, MultiValue, Value};
+use mlua::{BorrowedBytes, Lua, MultiValue, Value};
 use ochre_resp::{Protocol, Reply};
 use ochre_structures::number;
+use smallvec::SmallVec;
 
 use super::convert;
 use super::flags::ScriptFlags;
@@ -73,13 +74,15 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
                 Ok((false, Value::Nil))
             }
             SET_REPL => Ok((false, Value::Nil)),
-            ACL_CHECK => match self.check(&words(&arguments)) {
-                Ok(()) => Ok((false, Value::Boolean(true))),
-                Err(error) => self.fail(lua, &error),
-            },
+            ACL_CHECK => {
+                match words_of_command(&arguments).and_then(|words| self.check(words[0].bytes())) {
+                    Ok(()) => Ok((false, Value::Boolean(true))),
+                    Err(error) => self.fail(lua, &error),
+                }
+            }
             CALL | PCALL => match words_of_command(&arguments) {
-                Ok(argv) => {
-                    let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+                Ok(words) => {
+                    let argv: SmallVec<[&[u8]; 8]> = words.iter().map(Word::bytes).collect();
                     self.run(lua, &argv)
                 }
                 Err(error) => self.fail(lua, &error),
@@ -148,12 +151,9 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
         Ok(known)
     }
 
-    fn check(&self, argv: &[Vec<u8>]) -> Result<(), Error> {
-        let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
-        match argv
-            .first()
-            .and_then(|name| self.call.server.commands.find(name))
-        {
+    /// Whether there is such a command: everybody may run everything.
+    fn check(&self, name: &[u8]) -> Result<(), Error> {
+        match self.call.server.commands.find(name) {
             Some(_) => Ok(()),
             None => Err(Error::text(
                 "ERR Invalid command passed to redis.acl_check_cmd()",
@@ -168,25 +168,22 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
     }
 }
 
-fn words(arguments: &MultiValue) -> Vec<Vec<u8>> {
-    arguments.iter().filter_map(word).collect()
+/// An argument of a command.
+enum Word<'a> {
+    Text(BorrowedBytes<'a>),
+    Number(SmallVec<[u8; 24]>),
 }
 
-/// An argument of a command: a string, or a number as Redis writes it.
-fn word(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::String(text) => Some(text.as_bytes().to_vec()),
-        Value::Integer(value) => Some(value.to_string().into_bytes()),
-        Value::Number(value) => {
-            let mut text = Vec::new();
-            number::format_f64_17g(&mut text, *value);
-            Some(text)
+impl Word<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(text) => text,
         }
-        _ => None,
     }
 }
 
-fn words_of_command(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, Error> {
+fn words_of_command(arguments: &MultiValue) -> Result<SmallVec<[Word<'_>; 8]>, Error> {
     if arguments.is_empty() {
         return Err(Error::text(
             "ERR Please specify at least one argument for this redis lib call",
@@ -194,10 +191,22 @@ fn words_of_command(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, Error> {
     }
     arguments
         .iter()
-        .map(|value| {
-            word(value).ok_or(Error::text(
+        .map(|value| match value {
+            Value::String(text) => Ok(Word::Text(text.as_bytes())),
+            Value::Integer(value) => {
+                let mut digits = itoa::Buffer::new();
+                let text = digits.format(*value as i64);
+                Ok(Word::Number(SmallVec::from_slice(text.as_bytes())))
+            }
+            // Numbers as Redis writes them.
+            Value::Number(value) => {
+                let mut text = Vec::new();
+                number::format_f64_17g(&mut text, *value);
+                Ok(Word::Number(SmallVec::from_vec(text)))
+            }
+            _ => Err(Error::text(
                 "ERR Lua redis lib command arguments must be strings or integers",
-            ))
+            )),
         })
         .collect()
 }

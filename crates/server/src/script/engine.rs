@@ -1,6 +1,8 @@
 //! An interpreter: one per worker, made when the worker runs its first script.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
@@ -10,7 +12,10 @@ use super::cache::{Script, Sha, sha_of};
 use super::convert;
 use super::dispatch::Dispatcher;
 use super::flags::ScriptFlags;
+use super::functions::{Library, Registered};
 use super::libraries;
+use super::random::Random;
+use super::tail_calls;
 use crate::config::REDIS_VERSION;
 use crate::error::Error;
 use crate::execute::Call;
@@ -22,20 +27,60 @@ const PRELUDE: &str = include_str!("prelude.lua");
 /// How many instructions pass between two looks at the clock.
 const INSTRUCTIONS_PER_TICK: u32 = 50_000;
 
+/// How long the text of a library may run when it is loaded.
+const LOAD_MAX_MS: i64 = 500;
+
 /// An interpreter and what it has compiled.
 pub struct Engine {
     lua: Lua,
     run: Function,
+    load_library: Function,
     world: Table,
     environment: Table,
-    compiled: HashMap<Sha, Function>,
-    /// The generation of the script cache that `compiled` belongs to.
-    generation: u64,
+    function_environment: Table,
+    keys: Arguments,
+    arguments: Arguments,
+    /// Unix time in milliseconds by which a library must have been loaded; 0 otherwise.
+    load_until_ms: Rc<Cell<i64>>,
+    compiled: HashMap<Sha, Compiled>,
+    /// The generations of the script cache and of the functions that this belongs to.
+    generation: (u64, u64),
+    libraries: HashMap<Vec<u8>, LoadedLibrary>,
+}
+
+/// KEYS or ARGV as it is now.
+struct Arguments {
+    name: &'static str,
+    table: Table,
+    is_blank: bool,
+}
+
+/// The functions of a library in this interpreter.
+struct LoadedLibrary {
+    id: u64,
+    callbacks: HashMap<Vec<u8>, Function>,
+}
+
+/// A script that was compiled.
+#[derive(Clone)]
+pub struct Compiled {
+    pub function: Function,
+    /// The line of errors whose line is not known.
+    pub last_return_line: usize,
+}
+
+/// The arguments of what is run.
+pub enum Input<'a> {
+    /// A script finds KEYS and ARGV among its globals: see [`Engine::set_arguments`].
+    Globals,
+    /// A function gets them passed.
+    Passed(&'a [&'a [u8]], &'a [&'a [u8]]),
 }
 
 /// What is run: a body, and what it may do.
 pub struct Program<'p> {
-    pub function: Function,
+    pub compiled: Compiled,
+    pub input: Input<'p>,
     pub flags: ScriptFlags,
     /// The variant of the command that never writes (EVAL_RO, FCALL_RO).
     pub is_read_only: bool,
@@ -51,31 +96,56 @@ impl Engine {
     pub fn new(server: &Arc<Server>) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(true))?;
-        let host = host(&lua, server)?;
-        let (run, world, environment): (Function, Table, Table) =
-            lua.load(PRELUDE).set_name("=prelude").call(host)?;
+        let random = Rc::new(Random::default());
+        random.seed(crate::clock::now_us() as u32);
+        let host = host(&lua, server, &random)?;
+        let (run, world, environment, function_environment, load_library): (
+            Function,
+            Table,
+            Table,
+            Table,
+            Function,
+        ) = lua.load(PRELUDE).set_name("=prelude").call(host)?;
         let watched = server.clone();
+        let load_until_ms = Rc::new(Cell::new(0));
+        let until_ms = load_until_ms.clone();
         lua.set_hook(
             HookTriggers::new().every_nth_instruction(INSTRUCTIONS_PER_TICK),
             move |_, _| {
-                let threshold_ms = watched.live().config.scripting.busy_reply_threshold_ms;
                 let now_ms = crate::clock::now_ms();
+                if until_ms.get() > 0 {
+                    if now_ms > until_ms.get() {
+                        return Err(mlua::Error::runtime("FUNCTION LOAD timeout"));
+                    }
+                    return Ok(VmState::Continue);
+                }
+                let threshold_ms = watched.live().config.scripting.busy_reply_threshold_ms;
                 if watched.script.tick(now_ms, threshold_ms) {
                     return Err(mlua::Error::runtime(
-                        "Script killed by user with SCRIPT KILL.",
+                        "Script killed by user with SCRIPT KILL...",
                     ));
                 }
                 Ok(VmState::Continue)
             },
         )?;
-        Ok(Self {
+        let mut engine = Self {
+            keys: Arguments::blank("KEYS", &lua)?,
+            arguments: Arguments::blank("ARGV", &lua)?,
             lua,
             run,
+            load_library,
             world,
             environment,
+            function_environment,
+            load_until_ms,
             compiled: HashMap::new(),
-            generation: server.scripts.generation(),
-        })
+            generation: (server.scripts.generation(), server.functions.generation()),
+            libraries: HashMap::new(),
+        };
+        engine.keys.is_blank = false;
+        engine.arguments.is_blank = false;
+        engine.set_arguments(&[], &[])?;
+        Ok(engine)
     }
 
     /// Bytes that the interpreter uses.
@@ -83,77 +153,125 @@ impl Engine {
         self.lua.used_memory()
     }
 
-    /// Drops what was compiled before the script cache was flushed.
-    pub fn catch_up(&mut self, generation: u64) {
-        if self.generation != generation {
-            self.generation = generation;
-            self.compiled.clear();
-            // What could not be collected now will be later.
-            let _ = self.lua.gc_collect();
+    /// Drops what was compiled before the script cache was flushed, and the libraries
+    /// that are no more.
+    pub fn catch_up(&mut self, server: &Server) {
+        let generation = (server.scripts.generation(), server.functions.generation());
+        if self.generation == generation {
+            return;
         }
+        if self.generation.0 != generation.0 {
+            self.compiled.clear();
+        }
+        if self.generation.1 != generation.1 {
+            let shelf = server.functions.shelf();
+            self.libraries.retain(|_, loaded| shelf.has(loaded.id));
+        }
+        self.generation = generation;
+        // What could not be collected now will be later.
+        let _ = self.lua.gc_collect();
     }
 
     /// The compiled form of a script.
     ///
     /// # Errors
     /// The compiler's.
-    pub fn compile(&mut self, script: &Script) -> Result<Function, Error> {
-        if let Some(function) = self.compiled.get(&script.sha) {
-            return Ok(function.clone());
+    pub fn compile(&mut self, script: &Script) -> Result<Compiled, Error> {
+        if let Some(compiled) = self.compiled.get(&script.sha) {
+            return Ok(compiled.clone());
         }
-        let function = self.load(&script.body, "@user_script").map_err(|text| {
-            Error::owned(format!("ERR Error compiling script (new function): {text}"))
-        })?;
-        self.compiled.insert(script.sha, function.clone());
-        Ok(function)
+        let compiled = self
+            .load(&script.body, "@user_script", &self.environment)
+            .map_err(|text| {
+                Error::owned(format!("ERR Error compiling script (new function): {text}"))
+            })?;
+        self.compiled.insert(script.sha, compiled.clone());
+        Ok(compiled)
     }
 
-    /// Compiles a text under a chunk name, in the world of scripts.
-    ///
-    /// # Errors
-    /// The compiler's text.
-    pub fn load(&self, body: &[u8], chunk: &str) -> Result<Function, String> {
-        self.lua
-            .load(body)
+    /// Compiles a text under a chunk name, in a world; the error is the compiler's text.
+    fn load(&self, body: &[u8], chunk: &str, environment: &Table) -> Result<Compiled, String> {
+        // What cannot be parsed is compiled as it is, for the compiler's own words.
+        let prepared = tail_calls::prepare(body);
+        let function = self
+            .lua
+            .load(&*prepared.text)
             .set_name(chunk)
             .set_mode(mlua::ChunkMode::Text)
-            .set_environment(self.environment.clone())
+            .set_environment(environment.clone())
             .into_function()
             .map_err(|error| match error {
                 mlua::Error::SyntaxError { message, .. } => message,
                 other => other.to_string(),
-            })
+            })?;
+        Ok(Compiled {
+            function,
+            last_return_line: prepared.last_return_line,
+        })
     }
 
-    /// The interpreter itself, for loading libraries of functions.
-    pub fn lua(&self) -> &Lua {
-        &self.lua
+    /// Runs the text of a library and returns the functions that it registers.
+    ///
+    /// # Errors
+    /// The compiler's, and what goes wrong when it runs.
+    pub fn register(&self, body: &[u8]) -> Result<Vec<Registered<Function>>, Error> {
+        let compiled = self
+            .load(body, "@user_function", &self.function_environment)
+            .map_err(|text| Error::owned(format!("ERR Error compiling function: {text}")))?;
+        let refuse = |text: &str| {
+            let text = first_line(text);
+            Error::owned(format!("ERR Error registering functions: {text}"))
+        };
+        self.load_until_ms.set(crate::clock::now_ms() + LOAD_MAX_MS);
+        let result = self.load_library.call::<(bool, Table)>(compiled.function);
+        self.load_until_ms.set(0);
+        match result {
+            Ok((true, registered)) => registered
+                .sequence_values::<Table>()
+                .map(|function| read_registered(&function?))
+                .collect::<mlua::Result<_>>()
+                .map_err(|error| refuse(&error.to_string())),
+            Ok((false, error)) => Err(refuse(&String::from_utf8_lossy(&text_of(&error)))),
+            Err(error) => Err(refuse(&error.to_string())),
+        }
     }
 
-    /// The environment that scripts see.
-    pub fn environment(&self) -> &Table {
-        &self.environment
+    /// A function of a library, whose text is run first if it was not yet in this
+    /// interpreter.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub fn callback(&mut self, library: &Library, name: &[u8]) -> Result<Compiled, Error> {
+        let is_loaded = |loaded: &LoadedLibrary| loaded.id == library.id;
+        if !self.libraries.get(&library.name).is_some_and(is_loaded) {
+            let registered = self.register(&library.body)?;
+            let loaded = LoadedLibrary {
+                id: library.id,
+                callbacks: registered
+                    .into_iter()
+                    .map(|function| (function.name, function.callback))
+                    .collect(),
+            };
+            self.libraries.insert(library.name.clone(), loaded);
+        }
+        let callback = self
+            .libraries
+            .get(&library.name)
+            .and_then(|loaded| loaded.callbacks.get(name))
+            .ok_or(Error::text("ERR Function not found"))?;
+        Ok(Compiled {
+            function: callback.clone(),
+            last_return_line: library.last_return_line,
+        })
     }
 
     /// Sets KEYS and ARGV.
     ///
     /// # Errors
     /// When the interpreter is out of memory.
-    pub fn set_arguments(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> mlua::Result<()> {
-        self.world.raw_set("KEYS", self.strings(keys)?)?;
-        self.world.raw_set("ARGV", self.strings(arguments)?)
-    }
-
-    /// A table of strings.
-    ///
-    /// # Errors
-    /// When the interpreter is out of memory.
-    pub fn strings(&self, strings: &[&[u8]]) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(strings.len(), 0)?;
-        for (index, string) in strings.iter().enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(string)?)?;
-        }
-        Ok(table)
+    pub fn set_arguments(&mut self, keys: &[&[u8]], arguments: &[&[u8]]) -> mlua::Result<()> {
+        self.keys.set(&self.lua, &self.world, keys)?;
+        self.arguments.set(&self.lua, &self.world, arguments)
     }
 
     /// Runs a program within a unit of execution and writes its result.
@@ -165,7 +283,6 @@ impl Engine {
         call: &mut Call<'c>,
         unit: &mut Unit<'c>,
         program: &Program<'_>,
-        arguments: Vec<Value>,
         out: &mut Reply,
     ) -> Result<(), Error> {
         let client_protocol = call.session.protocol;
@@ -175,12 +292,22 @@ impl Engine {
             let dispatch = scope.create_function_mut(|lua, arguments: MultiValue| {
                 dispatcher.call(lua, arguments)
             })?;
-            let mut all = MultiValue::with_capacity(arguments.len() + 2);
-            all.push_back(Value::Function(program.function.clone()));
-            all.push_back(Value::Function(dispatch));
-            all.extend(arguments);
-            let result = self.run.call::<(bool, Value)>(all)?;
-            Ok(result)
+            let function = program.compiled.function.clone();
+            let line = program.compiled.last_return_line;
+            match program.input {
+                Input::Globals => {
+                    self.run
+                        .call::<(bool, Value)>((function, dispatch, "@user_script", line))
+                }
+                Input::Passed(keys, arguments) => self.run.call((
+                    function,
+                    dispatch,
+                    "@user_function",
+                    line,
+                    strings(&self.lua, keys)?,
+                    strings(&self.lua, arguments)?,
+                )),
+            }
         });
         if dispatcher.protocol() == Protocol::Resp3 {
             resp3 = true;
@@ -210,10 +337,7 @@ impl Engine {
 
 /// The error of a script with its name and the line where it happened.
 fn described(error: &Table, name: &str) -> Error {
-    let text = match error.raw_get::<Value>("err") {
-        Ok(Value::String(text)) => text.as_bytes().to_vec(),
-        _ => b"ERR unknown error".to_vec(),
-    };
+    let text = text_of(error);
     let text = text.strip_prefix(b"-").unwrap_or(&text);
     let mut line = first_line(&String::from_utf8_lossy(text)).into_bytes();
     let source = error.raw_get::<String>("source").ok();
@@ -224,6 +348,62 @@ fn described(error: &Table, name: &str) -> Error {
     Error::Bytes(line)
 }
 
+fn text_of(error: &Table) -> Vec<u8> {
+    match error.raw_get::<Value>("err") {
+        Ok(Value::String(text)) => text.as_bytes().to_vec(),
+        _ => b"ERR unknown error".to_vec(),
+    }
+}
+
+/// What a library told of one of its functions.
+fn read_registered(function: &Table) -> mlua::Result<Registered<Function>> {
+    let mut flags = ScriptFlags::default();
+    if let Some(names) = function.raw_get::<Option<Table>>("flags")? {
+        for name in names.sequence_values::<mlua::String>() {
+            flags.set(&name?.as_bytes());
+        }
+    }
+    let description = function.raw_get::<Option<mlua::String>>("description")?;
+    Ok(Registered {
+        name: function
+            .raw_get::<mlua::String>("name")?
+            .as_bytes()
+            .to_vec(),
+        description: description.map(|text| text.as_bytes().to_vec()),
+        flags,
+        callback: function.raw_get("callback")?,
+    })
+}
+
+impl Arguments {
+    fn blank(name: &'static str, lua: &Lua) -> mlua::Result<Self> {
+        Ok(Self {
+            name,
+            table: lua.create_table()?,
+            is_blank: true,
+        })
+    }
+
+    /// An empty table that the last script left empty serves the next that gets none.
+    fn set(&mut self, lua: &Lua, world: &Table, values: &[&[u8]]) -> mlua::Result<()> {
+        if values.is_empty() && self.is_blank && self.table.is_empty() {
+            return Ok(());
+        }
+        self.table = strings(lua, values)?;
+        self.is_blank = values.is_empty();
+        world.raw_set(self.name, &self.table)
+    }
+}
+
+/// A table of strings.
+fn strings(lua: &Lua, strings: &[&[u8]]) -> mlua::Result<Table> {
+    let table = lua.create_table_with_capacity(strings.len(), 0)?;
+    for (index, string) in strings.iter().enumerate() {
+        table.raw_set(index + 1, lua.create_string(string)?)?;
+    }
+    Ok(table)
+}
+
 /// mlua appends a traceback to errors that pass through the host.
 fn first_line(text: &str) -> String {
     let text = text.strip_prefix("runtime error: ").unwrap_or(text);
@@ -231,8 +411,27 @@ fn first_line(text: &str) -> String {
 }
 
 /// What the prelude gets from the host.
-fn host(lua: &Lua, server: &Arc<Server>) -> mlua::Result<Table> {
+fn host(lua: &Lua, server: &Arc<Server>, random: &Rc<Random>) -> mlua::Result<Table> {
     let host = lua.create_table()?;
+    let numbers = random.clone();
+    host.raw_set(
+        "random",
+        lua.create_function(move |_, ()| Ok(numbers.next()))?,
+    )?;
+    let numbers = random.clone();
+    host.raw_set(
+        "seed",
+        lua.create_function(move |_, seed: f64| {
+            numbers.seed(seed as i64 as u32);
+            Ok(())
+        })?,
+    )?;
+    host.raw_set(
+        "is_flag",
+        lua.create_function(|_, name: mlua::String| {
+            Ok(ScriptFlags::default().set(&name.as_bytes()))
+        })?,
+    )?;
     host.raw_set(
         "sha1hex",
         lua.create_function(|lua, text: mlua::String| lua.create_string(sha_of(&text.as_bytes())))?,
@@ -255,10 +454,12 @@ fn host(lua: &Lua, server: &Arc<Server>) -> mlua::Result<Table> {
     // What the prelude needs of the debug library, which scripts must not have.
     let inspect = lua.create_function(|lua, level: usize| {
         let found = lua.inspect_stack(level, |frame| {
-            let source = frame.source().source.map(|source| source.into_owned());
-            (source, frame.current_line())
+            let names = frame.source();
+            let source = names.source.map(|source| source.into_owned());
+            let short = names.short_src.map(|short| short.into_owned());
+            (source, frame.current_line(), short)
         });
-        Ok(found.unwrap_or((None, None)))
+        Ok(found.unwrap_or((None, None, None)))
     })?;
     host.raw_set("frame", inspect)?;
     host.raw_set("version", REDIS_VERSION)?;

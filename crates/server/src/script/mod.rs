@@ -16,10 +16,14 @@ pub mod convert;
 mod dispatch;
 pub mod engine;
 pub mod flags;
-pub mod libraries;
+pub mod functions;
+mod libraries;
+mod random;
 pub mod running;
+mod tail_calls;
 
 pub use cache::{Scripts, Sha};
-pub use engine::{Engine, Program};
+pub use engine::{Engine, Input, Program};
 pub use flags::ScriptFlags;
+pub use functions::Functions;
 pub use running::Running;

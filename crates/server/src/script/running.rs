@@ -15,8 +15,20 @@ pub struct Running {
     wrote: AtomicBool,
     /// The worker that runs it.
     worker: AtomicUsize,
-    what: Mutex<What>,
+    what: Mutex<Record>,
 }
+
+/// The name and the command, in buffers that are used again.
+#[derive(Debug, Default)]
+struct Record {
+    function: String,
+    /// The words one after the other, and where each ends.
+    words: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+/// Buffers above this are given back.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// What runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +37,6 @@ pub struct What {
     pub function: String,
     /// The command as it came, for FUNCTION STATS.
     pub command: Vec<Vec<u8>>,
-    pub is_function: bool,
 }
 
 /// Why a script cannot be killed.
@@ -38,12 +49,28 @@ pub enum Unkillable {
 }
 
 impl Running {
-    pub fn begin(&self, now_ms: i64, worker: usize, what: What) {
+    /// Notes that a script starts; `function` is empty for EVAL.
+    pub fn begin(&self, now_ms: i64, worker: usize, function: &str, command: &[&[u8]]) {
         self.killed.store(false, Ordering::Relaxed);
         self.wrote.store(false, Ordering::Relaxed);
         self.worker.store(worker, Ordering::Relaxed);
-        *self.what.lock() = what;
+        let mut what = self.what.lock();
+        let what = &mut *what;
+        what.function.clear();
+        what.function.push_str(function);
+        what.words.clear();
+        what.words.shrink_to(KEPT_BYTES_MAX);
+        what.ends.clear();
+        for word in command {
+            what.words.extend_from_slice(word);
+            what.ends.push(what.words.len());
+        }
         self.since_ms.store(now_ms, Ordering::Release);
+    }
+
+    /// Whether what runs is a function.
+    pub fn is_function(&self) -> bool {
+        !self.what.lock().function.is_empty()
     }
 
     pub fn end(&self) {
@@ -80,7 +107,7 @@ impl Running {
     /// What runs and for how many milliseconds.
     pub fn current(&self, now_ms: i64) -> Option<(What, i64)> {
         let since_ms = self.since_ms.load(Ordering::Acquire);
-        (since_ms > 0).then(|| (self.what.lock().clone(), (now_ms - since_ms).max(0)))
+        (since_ms > 0).then(|| (self.what.lock().read(), (now_ms - since_ms).max(0)))
     }
 
     /// SCRIPT KILL or FUNCTION KILL.
@@ -91,7 +118,7 @@ impl Running {
         if self.since_ms.load(Ordering::Acquire) == 0 {
             return Err(Unkillable::NothingRuns);
         }
-        match (self.what.lock().is_function, is_function) {
+        match (self.is_function(), is_function) {
             (true, false) => return Err(Unkillable::IsFunction),
             (false, true) => return Err(Unkillable::IsScript),
             _ => {}
@@ -106,5 +133,20 @@ impl Running {
     /// SHUTDOWN NOSAVE ends a script whatever it has done.
     pub fn abort(&self) {
         self.killed.store(true, Ordering::Release);
+    }
+}
+
+impl Record {
+    fn read(&self) -> What {
+        let mut start = 0;
+        let command = self.ends.iter().map(|&end| {
+            let word = self.words[start..end].to_vec();
+            start = end;
+            word
+        });
+        What {
+            command: command.collect(),
+            function: self.function.clone(),
+        }
     }
 }

@@ -9,27 +9,27 @@ use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::gates;
 use crate::script::cache::{Script, parse_sha};
-use crate::script::running::What;
-use crate::script::{Engine, Program};
+use crate::script::{Engine, Input, Program, ScriptFlags};
 use crate::unit::{Kind, StripeList, Unit};
 
-const FLAGS: Flags = Flags::NOSCRIPT
+pub(super) const FLAGS: Flags = Flags::NOSCRIPT
     .or(Flags::STALE)
     .or(Flags::SKIP_MONITOR)
     .or(Flags::MAY_REPLICATE)
     .or(Flags::NO_MANDATORY_KEYS);
-const RO_FLAGS: Flags = Flags::NOSCRIPT
+pub(super) const RO_FLAGS: Flags = Flags::NOSCRIPT
     .or(Flags::STALE)
     .or(Flags::SKIP_MONITOR)
     .or(Flags::NO_MANDATORY_KEYS)
     .or(Flags::READONLY);
 const RW_ANY: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE);
-const KEYS: &[KeySpec] = &[KeySpec {
+pub(super) const KEYS: &[KeySpec] = &[KeySpec {
     notes: "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
     ..KeySpec::counted(2, RW_ANY)
 }];
-const RO_KEYS: &[KeySpec] = &[KeySpec {
+pub(super) const RO_KEYS: &[KeySpec] = &[KeySpec {
     notes: "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
     ..KeySpec::counted(2, RO_ACCESS)
 }];
@@ -185,29 +185,51 @@ fn run<'c>(
     out: &mut Reply,
 ) -> Outcome {
     let (keys, arguments) = split_arguments(args)?;
-    let name = String::from_utf8_lossy(&script.sha).into_owned();
+    if !script.flags.undeclared {
+        admit(call, script.flags, writes)?;
+    }
+    let name = std::str::from_utf8(&script.sha).unwrap_or_default();
     with_engine(call, |call, engine| {
-        let function = engine.compile(script).inspect_err(|_| {
+        let compiled = engine.compile(script).inspect_err(|_| {
             call.server.scripts.remove(&script.sha);
         })?;
         let program = Program {
-            function,
+            compiled,
+            input: Input::Globals,
             flags: script.flags,
             is_read_only: writes == Writes::Refused,
-            name: &name,
+            name,
         };
         engine
             .set_arguments(keys, arguments)
             .map_err(|error| Error::owned(format!("ERR {error}")))?;
-        let what = What {
-            command: args.all().iter().map(|word| word.to_vec()).collect(),
-            ..What::default()
-        };
-        locked(call, unit, keys, what, |call, unit| {
-            engine.run(call, unit, &program, Vec::new(), out)
+        locked(call, unit, keys, "", args.all(), |call, unit| {
+            engine.run(call, unit, &program, out)
         })
     })?;
     Ok(Flow::Done)
+}
+
+/// Whether a script or function that declares what it does may run.
+///
+/// # Errors
+/// It may write and the command does not let it, or there is no memory.
+pub(super) fn admit(call: &Call<'_>, flags: ScriptFlags, writes: Writes) -> Result<(), Error> {
+    if flags.no_writes {
+        return Ok(());
+    }
+    if writes == Writes::Refused {
+        return Err(Error::text(
+            "ERR Can not execute a script with write flag using *_ro command.",
+        ));
+    }
+    if !flags.allow_oom && gates::is_out_of_memory(call) {
+        return Err(Error::text(
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > \
+             'maxmemory'",
+        ));
+    }
+    Ok(())
 }
 
 /// Runs `work` with the worker's interpreter, made on first use.
@@ -221,7 +243,7 @@ pub(super) fn with_engine<'c, R>(
             .map(Box::new)
             .map_err(|error| Error::owned(format!("ERR cannot start the interpreter: {error}")))?,
     };
-    engine.catch_up(call.server.scripts.generation());
+    engine.catch_up(call.server);
     let before = engine.memory_bytes();
     let result = work(call, &mut engine);
     call.server
@@ -232,12 +254,13 @@ pub(super) fn with_engine<'c, R>(
 }
 
 /// Runs `work` as a script: under the global lock and the stripes of the declared keys,
-/// visible to SCRIPT KILL.
+/// visible to SCRIPT KILL, and to FUNCTION STATS under the function's name if it has one.
 pub(super) fn locked<'c>(
     call: &mut Call<'c>,
     unit: &mut Unit<'c>,
     keys: &[&[u8]],
-    what: What,
+    function: &str,
+    command: &[&[u8]],
     work: impl FnOnce(&mut Call<'c>, &mut Unit<'c>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let server = call.server;
@@ -251,7 +274,9 @@ pub(super) fn locked<'c>(
     stripes.dedup();
     unit.held.extend(&stripes);
     let worker = call.session.client.worker;
-    server.script.begin(call.local.now_ms, worker, what);
+    server
+        .script
+        .begin(call.local.now_ms, worker, function, command);
     let db = call.session.db;
     let result = work(call, unit);
     // SELECT within a script ends with it.

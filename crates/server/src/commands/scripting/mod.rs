@@ -1,6 +1,8 @@
-//! Scripts: EVAL and its relatives, SCRIPT.
+//! Scripts: EVAL and its relatives, SCRIPT; functions: FCALL, FUNCTION.
 
 mod eval;
+mod fcall;
+mod function;
 mod script;
 
 use super::spec::Command;
@@ -10,5 +12,8 @@ pub const COMMANDS: &[&Command] = &[
     &eval::EVALSHA,
     &eval::EVALSHA_RO,
     &eval::EVAL_RO,
+    &fcall::FCALL,
+    &fcall::FCALL_RO,
+    &function::FUNCTION,
     &script::SCRIPT,
 ];

@@ -124,7 +124,7 @@ pub(super) fn end(call: &Call<'_>, is_function: bool, out: &mut Reply) -> Outcom
                  dataset. You can either wait the script termination or kill the server in a \
                  hard way using the SHUTDOWN NOSAVE command.",
             ),
-            Unkillable::IsFunction | Unkillable::IsScript => crate::gates::busy(),
+            Unkillable::IsFunction | Unkillable::IsScript => crate::gates::busy(call.server),
         })?;
     out.ok();
     Ok(Flow::Done)

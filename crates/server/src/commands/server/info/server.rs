@@ -49,7 +49,7 @@ pub fn server(facts: &Facts<'_>, page: &mut Page) {
     page.line("lru_clock", (facts.now_ms / 1000) & 0x00ff_ffff);
     page.line("executable", path(std::env::current_exe().ok()));
     page.line("config_file", path(server.config_file.clone()));
-    page.line("io_threads_active", u8::from(server.mailboxes.len() > 1));
+    page.line("io_threads_active", u8::from(server.standby > 1));
 }
 
 fn operating_system() -> String {

@@ -1,0 +1,98 @@
+//! FCALL and FCALL_RO: a function of a library.
+
+use ochre_resp::Reply;
+
+use super::eval::{
+    KEYS, RO_FLAGS, RO_KEYS, Writes, admit, find_keys, locked, split_arguments, with_engine,
+};
+use crate::commands::args::Args;
+use crate::commands::spec::*;
+use crate::error::Error;
+use crate::execute::Call;
+use crate::script::{Input, Program};
+use crate::unit::Unit;
+
+pub const FCALL: Command = Command {
+    summary: "Invokes a function.",
+    since: "7.0.0",
+    complexity: "Depends on the function that is executed.",
+    flags: RO_FLAGS.without(Flags::READONLY),
+    find_keys: Some(find_keys),
+    keys: KEYS,
+    args: &[
+        string("function"),
+        integer("numkeys"),
+        key("key").opt().many(),
+        string("arg").opt().many(),
+    ],
+    ..command("fcall", Group::Scripting, -3, Run::Unit(fcall))
+};
+
+pub const FCALL_RO: Command = Command {
+    summary: "Invokes a read-only function.",
+    since: "7.0.0",
+    complexity: "Depends on the function that is executed.",
+    flags: RO_FLAGS,
+    find_keys: Some(find_keys),
+    keys: RO_KEYS,
+    args: &[
+        string("function"),
+        integer("numkeys"),
+        key("key").opt().many(),
+        string("arg").opt().many(),
+    ],
+    ..command("fcall_ro", Group::Scripting, -3, Run::Unit(fcall_ro))
+};
+
+fn fcall<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    run(call, unit, Writes::Allowed, args, out)
+}
+
+fn fcall_ro<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    run(call, unit, Writes::Refused, args, out)
+}
+
+fn run<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    writes: Writes,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    let function = args.next()?;
+    let (library, flags) = call
+        .server
+        .functions
+        .find(function)
+        .ok_or(Error::text("ERR Function not found"))?;
+    let (keys, arguments) = split_arguments(args).map_err(|error| match error {
+        Error::NotInteger => Error::text("ERR Bad number of keys provided"),
+        error => error,
+    })?;
+    admit(call, flags, writes)?;
+    let name = std::str::from_utf8(function).unwrap_or_default();
+    with_engine(call, |call, engine| {
+        let compiled = engine.callback(&library, function)?;
+        let program = Program {
+            compiled,
+            input: Input::Passed(keys, arguments),
+            flags,
+            is_read_only: writes == Writes::Refused,
+            name,
+        };
+        locked(call, unit, keys, name, args.all(), |call, unit| {
+            engine.run(call, unit, &program, out)
+        })
+    })?;
+    Ok(Flow::Done)
+}
