@@ -25,14 +25,22 @@ differential *ARGS:
     cargo build -p ochre-server
     cargo run -p ochre-testkit --example differential -- --subject target/debug/ochre {{ARGS}}
 
-# Fuzz a target (needs nightly and cargo-fuzz): request, …
+# Fuzz a target (needs nightly and cargo-fuzz): request, packed or dump.
 fuzz TARGET *ARGS:
     cargo +nightly fuzz run {{TARGET}} {{ARGS}}
 
-# The unsafe code under valgrind.
+# The unsafe code under valgrind: table, blobs, entries (small cases, a few minutes).
 valgrind:
-    cargo test -p ochre-structures -p ochre-store --lib --no-run
-    cargo xtask valgrind
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for crate in ochre-structures ochre-store; do
+        binary=$(cargo test -p $crate --lib --no-run --message-format=json 2>/dev/null \
+            | grep -o '"executable":"[^"]*"' | tail -n 1 | cut -d '"' -f 4)
+        for filter in table:: blob:: entry::; do
+            PROPTEST_CASES=2 valgrind --quiet --error-exitcode=9 --leak-check=full \
+                --errors-for-leak-kinds=definite "$binary" "$filter" --test-threads=1
+        done
+    done
 
 # The unsafe code under Miri (needs a nightly toolchain with the miri component).
 miri:

@@ -198,6 +198,12 @@ impl Reply {
         self.line(text.as_bytes());
     }
 
+    /// As [`Reply::status`], for bytes without line breaks.
+    pub fn status_bytes(&mut self, text: &[u8]) {
+        self.bytes.push(b'+');
+        self.line(text);
+    }
+
     /// An error line; `text` begins with its code (`ERR …`). Line breaks within it
     /// become spaces, as a line cannot hold them.
     #[cold]

@@ -2,34 +2,58 @@
 //! key ready, in the order they came.
 //!
 //! A blocked client is its command, kept to be run again. The unit that changes one of
-//! its keys runs it before it releases its locks, if it holds all the stripes that the
-//! command needs; else right after. So an element is never seen by anybody between its
-//! arrival and its delivery to the first in line, and a waiter is served once: whoever
-//! moves its state from waiting has it.
+//! its keys runs it before it releases its locks. Stripes that the command needs beyond
+//! are taken if nobody holds them this moment; else the key's line is served right
+//! after, by a unit that waits for them: nobody overtakes the first in line. So an
+//! element is seen by nobody between its arrival and its delivery, unless its receiver
+//! needs a stripe that was held.
+//!
+//! ```text
+//!            runs again, has a reply
+//!   WAITING --------> SERVING --------> DONE
+//!      ^  \              |               ^
+//!      |   \             | must wait on  |
+//!      |    \            v               |
+//!      +-----+-----------+               |
+//!             \  timeout, CLIENT UNBLOCK,|
+//!              +  connection closed -----+
+//! ```
+//!
+//! Invariants: SERVING is seen only while all stripes of the command are held by whoever
+//! serves, who waits for nothing meanwhile. Whoever takes the wait to DONE answers the
+//! client (or closes its connection), and nobody else does.
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ochre_resp::{Protocol, Reply};
-use ochre_store::effects::Ready;
+use ochre_store::effects::{Propagation, Ready};
 use ochre_store::waiting::Waiter;
-use ochre_store::{Held, ReadView, Store, WriteView};
+use ochre_store::{Held, ReadView, Type, WriteView};
 
 use crate::clients::Client;
 use crate::commands::args::Args;
-use crate::commands::spec::{Flow, Outcome, Run, TimeoutReply, Wait};
+use crate::commands::spec::{Flow, Group, Outcome, Run, TimeoutReply, Wait};
 use crate::error::Error;
 use crate::execute::{Call, write_error};
 use crate::net::mail::Mail;
-use crate::unit::{Kind, StripeList, Unit, scope};
+use crate::pubsub::Wakes;
+use crate::unit::{StripeList, Unit, scope};
 
-/// Waiters that could not be served under the locks held.
-pub type WaiterList = Vec<Arc<Blocked>>;
+/// Keys whose waiters could not be served under the locks held.
+pub type PostponedList = VecDeque<Postponed>;
+
+/// A ready key, and the stripes that serving its first waiter takes.
+pub struct Postponed {
+    pub ready: Ready,
+    pub stripes: StripeList,
+}
 
 const WAITING: u8 = 0;
-const TAKEN: u8 = 1;
+const SERVING: u8 = 1;
+const DONE: u8 = 2;
 
 /// A blocked client.
 pub struct Blocked {
@@ -40,7 +64,12 @@ pub struct Blocked {
     protocol: Protocol,
     command: u16,
     argv: Vec<Vec<u8>>,
+    /// The keys, each once.
     keys: Vec<Vec<u8>>,
+    /// The stripes of everything the command may touch.
+    stripes: StripeList,
+    /// What a key must hold to be of interest.
+    wants: Option<Type>,
     /// Unix time in milliseconds, or `None` to wait for ever.
     pub deadline_ms: Option<i64>,
     pub on_timeout: TimeoutReply,
@@ -48,21 +77,49 @@ pub struct Blocked {
     state: AtomicU8,
 }
 
-impl Waiter for Blocked {}
+impl std::fmt::Debug for Blocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blocked")
+            .field("client", &self.client.id)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Waiter for Blocked {
+    fn wakes_on_absence(&self) -> bool {
+        self.unblock_on_missing
+    }
+}
 
 impl Blocked {
     /// Makes the wait of the session's current command.
     pub fn new(call: &Call<'_>, command: u16, argv: &[&[u8]], wait: Wait, number: u64) -> Self {
+        let known = call.server.commands.get(command);
+        let mut keys = wait.keys;
+        if keys.len() > 1 {
+            let mut seen = std::collections::HashSet::new();
+            let mut is_first: Vec<bool> = keys.iter().map(|key| seen.insert(key)).collect();
+            is_first.reverse();
+            keys.retain(|_| is_first.pop().unwrap_or(true));
+        }
         Self {
             client: call.session.client.clone(),
             number,
             db: call.session.db,
             protocol: call.session.protocol,
             command,
+            stripes: crate::unit::stripes_of(&call.server.store, known, argv),
             argv: wait
                 .argv
                 .unwrap_or_else(|| argv.iter().map(|argument| argument.to_vec()).collect()),
-            keys: wait.keys,
+            keys,
+            wants: match known.command.group {
+                Group::List => Some(Type::List),
+                Group::SortedSet => Some(Type::SortedSet),
+                Group::Stream => Some(Type::Stream),
+                _ => None,
+            },
             deadline_ms: wait
                 .timeout_ms
                 .map(|timeout| call.local.now_ms.saturating_add_unsigned(timeout)),
@@ -72,22 +129,27 @@ impl Blocked {
         }
     }
 
-    /// Takes the right to end the wait. One caller gets it.
-    fn claim(&self) -> bool {
+    fn turn(&self, from: u8, to: u8) -> Result<u8, u8> {
         self.state
-            .compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
     }
 
-    /// Gives the right back: the command still has to wait.
-    fn release(&self) {
-        self.state.store(WAITING, Ordering::Release);
+    /// Ends the wait on request of another client (CLIENT UNBLOCK); says whether it was
+    /// not over yet. Its worker must be told. Any locks may be held: where somebody is
+    /// about to serve it, the outcome is there in no time.
+    pub fn end(&self) -> bool {
+        loop {
+            match self.turn(WAITING, DONE) {
+                Ok(_) => return true,
+                Err(SERVING) => std::thread::yield_now(),
+                Err(_) => return false,
+            }
+        }
     }
 
-    fn stripes(&self, call: &Call<'_>) -> StripeList {
-        let server = call.server;
-        let argv: Vec<&[u8]> = self.argv.iter().map(Vec::as_slice).collect();
-        crate::unit::stripes_of(&server.store, server.commands.get(self.command), &argv)
+    /// Whether a key that holds this is a reason to run the command again.
+    fn heeds(&self, found: Option<Type>) -> bool {
+        self.unblock_on_missing || found.is_some() && found == self.wants
     }
 }
 
@@ -112,127 +174,115 @@ fn deregister(call: &Call<'_>, held: &mut Held<'_>, blocked: &Arc<Blocked>) {
     }
 }
 
-/// Ends a wait that nobody serves any more (timeout, CLIENT UNBLOCK, a closed
-/// connection). Returns `false` where somebody is serving it this moment: the reply is
-/// on its way.
+/// Takes a wait out of its lines. Says whether that ended it: `false` where it had
+/// ended before, and its answer is on the way.
 pub fn cancel(call: &Call<'_>, blocked: &Arc<Blocked>) -> bool {
-    if !blocked.claim() {
-        return false;
-    }
-    let stripes = blocked.stripes(call);
-    let mut held = call.server.store.stripes.lock_many(&stripes);
+    let mut held = call.server.store.stripes.lock_many(&blocked.stripes);
+    // Nobody is serving it: that takes the locks held here.
+    let is_ended = blocked.turn(WAITING, DONE).is_ok();
     deregister(call, &mut held, blocked);
-    true
+    is_ended
 }
 
-/// Serves the waiters on the unit's ready keys as far as the stripes held allow. Those
-/// that need others are returned, to be served after the unit has released its own.
-pub fn serve_ready(call: &mut Call<'_>, unit: &mut Unit<'_>) -> WaiterList {
-    let mut later = WaiterList::new();
-    let mut seen = HashSet::new();
-    // Serving may make further keys ready (BLMOVE), until none is left.
+/// Serves the waiters on the unit's ready keys, and on those that become ready by it
+/// (BLMOVE), as far as the stripes can be had without waiting. The rest is returned, to
+/// be served after the unit has released its own.
+pub fn serve_ready(call: &mut Call<'_>, unit: &mut Unit<'_>, wakes: &mut Wakes) -> PostponedList {
+    let mut postponed = PostponedList::new();
     while !unit.effects.ready.is_empty() {
         for ready in std::mem::take(&mut unit.effects.ready) {
-            let index = call.server.store.stripe_of(&ready.key);
-            let Some(stripe) = unit.held.stripe(index) else {
-                continue;
-            };
-            for waiter in stripe.waiters.of(ready.db, &ready.key) {
-                let Ok(blocked) = (waiter as Arc<dyn Any + Send + Sync>).downcast::<Blocked>()
-                else {
-                    continue;
-                };
-                let within = blocked
-                    .stripes(call)
-                    .iter()
-                    .all(|&stripe| unit.held.holds(stripe));
-                if within {
-                    serve(call, unit, &blocked);
-                } else if seen.insert(Arc::as_ptr(&blocked)) {
-                    later.push(blocked);
-                }
+            if let Err(stripes) = serve_key(call, unit, &ready, wakes) {
+                postponed.push_back(Postponed { ready, stripes });
             }
         }
     }
-    later
+    postponed
 }
 
-/// The waiters among those of the keys `ready` that want to know when a key has gone.
-pub fn disappointed(store: &Store, held: &Held<'_>, ready: &[Ready]) -> WaiterList {
-    ready
-        .iter()
-        .filter_map(|ready| {
-            let stripe = held.stripe(store.stripe_of(&ready.key))?;
-            Some(stripe.waiters.of(ready.db, &ready.key))
-        })
-        .flatten()
-        .filter_map(wants_to_know)
-        .collect()
-}
-
-/// All waiters that want to know when a key has gone; every stripe is held.
-pub fn all_disappointed(store: &Store, held: &Held<'_>) -> WaiterList {
-    let mut seen = HashSet::new();
-    (0..store.stripes.count() as u32)
-        .filter_map(|index| held.stripe(index))
-        .flat_map(|stripe| stripe.waiters.all())
-        .filter_map(|waiter| wants_to_know(waiter.clone()))
-        .filter(|blocked| seen.insert(Arc::as_ptr(blocked)))
-        .collect()
-}
-
-fn wants_to_know(waiter: Arc<dyn Waiter>) -> Option<Arc<Blocked>> {
-    let blocked = (waiter as Arc<dyn Any + Send + Sync>).downcast::<Blocked>();
-    blocked.ok().filter(|blocked| blocked.unblock_on_missing)
-}
-
-/// Has waiters served by their own workers, for threads that run no commands.
-pub fn reconsider(waiters: WaiterList) {
-    for blocked in waiters {
-        blocked.client.send(Mail::Reconsider {
-            to: blocked.client.token,
-            wait: blocked.number,
-        });
+/// Serves the waiters on one key in the order they came.
+///
+/// # Errors
+/// The stripes to lock for the next in line, when they cannot be had without waiting.
+fn serve_key(
+    call: &mut Call<'_>,
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    wakes: &mut Wakes,
+) -> Result<(), StripeList> {
+    let index = call.server.store.stripe_of(&ready.key);
+    // What changed the key may have given its stripe back already (a walk).
+    if !unit.held.try_extend(&[index]) {
+        return Err(StripeList::from_slice(&[index]));
     }
-}
-
-/// Serves waiters one by one, each under its own locks.
-pub fn serve_each(call: &mut Call<'_>, waiters: WaiterList) {
-    for blocked in waiters {
-        let stripes = blocked.stripes(call);
-        let mut unit = Unit::new(call, Kind::Single);
-        unit.held = call.server.store.stripes.lock_many(&stripes);
-        serve(call, &mut unit, &blocked);
-        unit.conclude(call);
+    let mut place = 0;
+    loop {
+        let scope = scope(call, unit.now_ms());
+        let found = ReadView::new(&scope, &unit.held, ready.db)
+            .peek(&ready.key)
+            .map(|entry| entry.value_type());
+        let Some(stripe) = unit.held.stripe(index) else {
+            return Ok(());
+        };
+        if found.is_none() && !stripe.waiters.has_on_absence(ready.db, &ready.key) {
+            return Ok(());
+        }
+        let Some(waiter) = stripe.waiters.get(ready.db, &ready.key, place) else {
+            return Ok(());
+        };
+        let blocked = (waiter.clone() as Arc<dyn Any + Send + Sync>).downcast::<Blocked>();
+        place += 1;
+        let Ok(blocked) = blocked else {
+            continue;
+        };
+        if !blocked.heeds(found) {
+            continue;
+        }
+        if !unit.held.try_extend(&blocked.stripes) {
+            return Err(blocked.stripes.clone());
+        }
+        if serve(call, unit, &blocked, wakes) {
+            // It has left the line.
+            place -= 1;
+        }
     }
 }
 
 /// Runs the command of a waiter, whose stripes are held; sends the reply if it has one
-/// now.
-fn serve(call: &mut Call<'_>, unit: &mut Unit<'_>, blocked: &Arc<Blocked>) {
-    if !blocked.claim() {
-        return;
+/// now. Returns whether it was served.
+fn serve(
+    call: &mut Call<'_>,
+    unit: &mut Unit<'_>,
+    blocked: &Arc<Blocked>,
+    wakes: &mut Wakes,
+) -> bool {
+    if blocked.turn(WAITING, SERVING).is_err() {
+        // Ended on request; its worker will take it out of its lines.
+        return false;
     }
     let mut out = Reply::new(blocked.protocol);
     match rerun(call, unit, blocked, &mut out) {
         Ok(Flow::Done) => {}
-        // The key is of another type now: whoever waits for a list waits on.
-        Err(Error::WrongType) if !blocked.unblock_on_missing => return blocked.release(),
-        Ok(Flow::Block(_)) => return blocked.release(),
+        Ok(Flow::Block(_)) => {
+            blocked.state.store(WAITING, Ordering::Release);
+            return false;
+        }
         Err(error) => {
             out = Reply::new(blocked.protocol);
             write_error(call.server, &error, &mut out);
         }
     }
-    out.draw_sources();
+    blocked.state.store(DONE, Ordering::Release);
     deregister(call, &mut unit.held, blocked);
-    blocked.client.send(Mail::Served {
+    let mail = Mail::Served {
         to: blocked.client.token,
         wait: blocked.number,
         reply: out.into_bytes(),
-    });
+    };
+    wakes.put(call.server, blocked.client.worker, mail);
+    true
 }
 
+/// Runs the command again. What is to be recorded of it comes after what the unit did.
 fn rerun(call: &mut Call<'_>, unit: &mut Unit<'_>, blocked: &Blocked, out: &mut Reply) -> Outcome {
     let known = call.server.commands.get(blocked.command);
     let argv: Vec<&[u8]> = blocked.argv.iter().map(Vec::as_slice).collect();
@@ -240,8 +290,14 @@ fn rerun(call: &mut Call<'_>, unit: &mut Unit<'_>, blocked: &Blocked, out: &mut 
     let scope = scope(call, unit.now_ms());
     match known.command.run {
         Run::Write(handler) => {
+            let own = std::mem::take(&mut unit.effects.propagation);
             let mut view = WriteView::new(&scope, &mut unit.held, blocked.db, &mut unit.effects);
-            handler(&mut view, &mut args, out)
+            let outcome = handler(&mut view, &mut args, out);
+            let served = std::mem::replace(&mut unit.effects.propagation, own);
+            if let Propagation::As(commands) = served {
+                unit.effects.served.push((blocked.db, commands));
+            }
+            outcome
         }
         Run::Read(handler) => handler(
             &ReadView::new(&scope, &unit.held, blocked.db),

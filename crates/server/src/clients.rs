@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64, 
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::blocking::Blocked;
 use crate::commands::table::CommandTable;
 use crate::net::mail::{Mail, Mailbox};
 use crate::net::reactor::Token;
@@ -34,6 +35,8 @@ pub struct Client {
     pub output_bytes: AtomicU64,
     pub killed: AtomicBool,
     pub state: Mutex<State>,
+    /// The wait of a blocked client.
+    pub wait: Mutex<Option<Arc<Blocked>>>,
 }
 
 /// What changes seldom about a client.
@@ -121,6 +124,7 @@ impl Clients {
                 redirect: -1,
                 ..State::default()
             }),
+            wait: Mutex::new(None),
         });
         self.by_id.write().insert(id, client.clone());
         client

@@ -43,6 +43,15 @@ impl Error {
         Self::Text(Cow::Owned(line))
     }
 
+    /// A subcommand of `container` that does not take so many arguments, as those say it
+    /// whose arity alone cannot.
+    pub fn subcommand(container: &str, name: &[u8]) -> Self {
+        let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        text.extend_from_slice(&name[..name.len().min(128)]);
+        text.extend_from_slice(format!("'. Try {container} HELP.").as_bytes());
+        Self::Bytes(text)
+    }
+
     /// The error line without the leading `-`.
     pub fn line(&self) -> Cow<'_, [u8]> {
         let text = match self {
@@ -83,6 +92,12 @@ impl Error {
 pub fn quoted(bytes: &[u8], max: usize) -> &[u8] {
     let bytes = &bytes[..bytes.len().min(max)];
     &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
+}
+
+impl From<ochre_store::WrongType> for Error {
+    fn from(_: ochre_store::WrongType) -> Self {
+        Self::WrongType
+    }
 }
 
 impl std::fmt::Display for Error {

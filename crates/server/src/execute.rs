@@ -15,6 +15,7 @@ use crate::error::{Error, quoted};
 use crate::gates;
 use crate::live::Live;
 use crate::pubsub::Wakes;
+use crate::script::Engine;
 use crate::server::Server;
 use crate::session::Session;
 use crate::stats::{Ending, LocalStats};
@@ -31,6 +32,8 @@ pub struct Local {
     pub now_ms: i64,
     /// Waits begun so far, to number them.
     pub waits: u64,
+    /// The interpreter of this thread, once a script has run.
+    pub engine: Option<Box<Engine>>,
     random: u64,
 }
 
@@ -44,6 +47,7 @@ impl Local {
             clock: quanta::Clock::new(),
             now_ms: crate::clock::now_ms(),
             waits: 0,
+            engine: None,
             random: u64::from_le_bytes(seed) | 1,
         }
     }
@@ -71,7 +75,7 @@ pub enum Executed {
 
 /// What a command runs within.
 pub struct Call<'c> {
-    pub server: &'c Server,
+    pub server: &'c Arc<Server>,
     pub live: &'c Live,
     pub session: &'c mut Session,
     pub local: &'c mut Local,
@@ -204,6 +208,18 @@ fn holds_back(call: &Call<'_>, known: &Known) -> bool {
 fn reject(call: &mut Call<'_>, found: Option<&Known>, error: &Error, out: &mut Reply) {
     if let Some(known) = found {
         call.local.stats.rejected(known.id);
+    }
+    if found.is_some_and(|known| known.command.name == "exec") {
+        // An EXEC that is refused ends its transaction.
+        transactions::forget_transaction(call);
+        let line = error.line();
+        let reason = match error {
+            Error::Arity(_) => line.strip_prefix(b"ERR ").unwrap_or(&line),
+            _ => &line,
+        };
+        let mut text = b"EXECABORT Transaction discarded because of: ".to_vec();
+        text.extend_from_slice(reason);
+        return write_error(call.server, &Error::Bytes(text), out);
     }
     if let Some(transaction) = &mut call.session.multi {
         transaction.abort();

@@ -21,6 +21,15 @@ pub fn admit(call: &mut Call<'_>, known: &Known, argv: &[&[u8]]) -> Result<(), E
     if call.session.is_subscriber() {
         allowed_to_subscriber(known)?;
     }
+    admit_memory(call, known)
+}
+
+/// Whether there is memory for the command.
+///
+/// # Errors
+/// OOM.
+#[inline]
+pub fn admit_memory(call: &Call<'_>, known: &Known) -> Result<(), Error> {
     if call.live.config.memory.maxmemory_bytes > 0 {
         memory(call, known)?;
     }

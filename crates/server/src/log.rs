@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
@@ -56,8 +57,8 @@ impl Log {
     ///
     /// # Errors
     /// When the file cannot be opened for appending.
-    pub fn open(path: &str, threshold: Level) -> std::io::Result<Self> {
-        let sink = if path.is_empty() {
+    pub fn open(path: &Path, threshold: Level) -> std::io::Result<Self> {
+        let sink = if path.as_os_str().is_empty() {
             Sink::Stdout
         } else {
             Sink::File(OpenOptions::new().create(true).append(true).open(path)?)

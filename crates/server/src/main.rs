@@ -1,12 +1,17 @@
 //! The `ochre` binary: arguments and configuration to a running server.
 
+use std::io::Read;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use ochre_server::config::command_line::{self, Invocation};
+use ochre_server::StartError;
+use ochre_server::config::command_line::{self, Invocation, Sources, Stdin};
 use ochre_server::config::load;
 use ochre_server::log::Log;
 use ochre_server::server::{Server, StopRequest, log_level};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use ochre_server::startup::{self, PidFile, Stage};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 #[global_allocator]
@@ -17,45 +22,76 @@ fn main() -> ExitCode {
         Invocation::Serve(sources) => sources,
         other => return answer(&other),
     };
-    let startup = match load::load(&sources, std::io::stdin()) {
-        Ok(startup) => startup,
+    match serve(&sources) {
+        Ok(status) => ExitCode::from(status as u8),
         Err(error) => {
             eprintln!("{error}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    let log = match Log::open(&startup.config.logging.file, log_level(&startup.config)) {
-        Ok(log) => log,
-        Err(error) => {
-            eprintln!("Can't open the log file: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    log.notice(&format!("PID: {}", std::process::id()));
-    let running = match Server::start_with(startup.config, startup.file, log) {
-        Ok(running) => running,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let server = running.server().clone();
-    if let Ok(mut signals) = Signals::new([SIGTERM, SIGINT]) {
-        std::thread::spawn(move || {
-            for signal in signals.forever() {
-                let name = if signal == SIGINT {
-                    "SIGINT"
-                } else {
-                    "SIGTERM"
-                };
-                server
-                    .log
-                    .warning(&format!("Received {name} scheduling shutdown..."));
-                server.request_stop(StopRequest { status: 0 });
-            }
-        });
     }
-    ExitCode::from(running.wait() as u8)
+}
+
+/// Runs a server to its end; returns the exit status.
+fn serve(sources: &Sources) -> Result<i32, Box<dyn std::error::Error>> {
+    let mut stdin = Vec::new();
+    if sources.stdin == Stdin::Read {
+        std::io::stdin().read_to_end(&mut stdin)?;
+    }
+    let mut launch = load::load(sources, stdin.as_slice())?;
+    if startup::stage(&launch.config) == Stage::HandOver {
+        startup::hand_over(&stdin)?;
+        return Ok(0);
+    }
+    let config = &mut launch.config;
+    let log_file = match config.logging.file.as_str() {
+        "" => PathBuf::new(),
+        file => config.persistence.dir.join(file),
+    };
+    let log = Log::open(&log_file, log_level(config)).map_err(StartError::LogFile)?;
+    let program = std::env::args().next().unwrap_or_else(|| "ochre".into());
+    startup::announce(config, launch.file.as_deref(), &program, &log);
+    startup::fit_process(config, &log);
+    let pid_file = PidFile::write(config, &log);
+    let supervisor = startup::supervision(config);
+    let running = Server::launch(launch, log)?;
+    let server = running.server().clone();
+    if let Some(supervisor) = &supervisor {
+        supervisor.ready(&server.log);
+    }
+    heed_signals(server.clone())?;
+    let status = running.wait();
+    if let Some(supervisor) = &supervisor {
+        supervisor.stopping();
+    }
+    if pid_file.is_some() {
+        server.log.notice("Removing the pid file.");
+    }
+    drop(pid_file);
+    server.log.warning("Ochre is now ready to exit, bye bye...");
+    Ok(status)
+}
+
+/// Ends the server on SIGTERM and SIGINT, at once on a second SIGINT. The end of a
+/// terminal is no reason.
+fn heed_signals(server: Arc<Server>) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            let name = match signal {
+                SIGHUP => continue,
+                SIGINT => "SIGINT",
+                _ => "SIGTERM",
+            };
+            if signal == SIGINT && server.stop_request().is_some() {
+                server.log.warning("You insist... exiting now.");
+                std::process::exit(1);
+            }
+            let text = format!("Received {name} scheduling shutdown...");
+            server.log.warning(&text);
+            server.request_stop(StopRequest { status: 0 });
+        }
+    });
+    Ok(())
 }
 
 /// Answers an invocation that does not ask for a server.

@@ -48,7 +48,8 @@ impl Monitors {
         if known.flags.has(Flags::SKIP_MONITOR) || known.flags.has(Flags::ADMIN) {
             return;
         }
-        self.show_line(&line(call.session.db, &call.session.client.address, argv));
+        let shown = crate::slowlog::redacted(known, argv);
+        self.show_line(&line(call.session.db, &call.session.client.address, &shown));
     }
 
     /// Shows a command that a script runs.

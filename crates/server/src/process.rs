@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::config::choices::OomScoreAdj;
 
 /// Descriptors kept for listening, files and the reactors.
-const RESERVED_DESCRIPTORS: u64 = 32;
+pub const RESERVED_DESCRIPTORS: u64 = 32;
 
 /// Raises the limit of open files so that `clients` fit, as far as it goes. Returns how
 /// many do fit.

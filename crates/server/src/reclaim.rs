@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ochre_store::{Effects, KeyspaceView, Scope, view::Observed};
+use ochre_store::{KeyspaceView, Scope, view::Observed};
 use parking_lot::{Condvar, Mutex};
 
-use crate::blocking;
+use crate::pubsub::Wakes;
 use crate::server::Server;
 use crate::unit;
 
 /// Keys may stay this long past their deadline, so that one visit finds several.
 const SLACK_MS: i64 = 1;
+/// What is done on behalf of the server itself is done by no client.
+const NO_CLIENT: u64 = 0;
 /// The longest sleep while any deadline is set. Deadlines are of the wall clock, which
 /// may be set forward while the reclaimer sleeps by the steady one.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -106,7 +108,10 @@ fn wait_for(earliest_ms: i64, now_ms: i64) -> Option<Duration> {
 fn reclaim_due(server: &Server) {
     let live = server.live();
     let now_ms = crate::clock::now_ms();
-    for index in 0..server.store.stripes.count() as u32 {
+    // Commands on the whole keyspace (DBSIZE, SCAN) pass the stripes in ascending order.
+    // In the other direction they meet the reclaimer once; in the same one they would
+    // catch up with it and then wait behind it at every stripe.
+    for index in (0..server.store.stripes.count() as u32).rev() {
         while server.store.deadlines().of(index) <= now_ms {
             let scope = Scope {
                 store: &server.store,
@@ -116,13 +121,14 @@ fn reclaim_due(server: &Server) {
                 expire: true,
                 observed: Observed::default(),
             };
-            let mut effects = Effects::default();
+            let mut effects = unit::effects(server, &live);
             let mut held = server.store.stripes.lock_one(index);
             let more = KeyspaceView::new(&scope, &mut held, 0, &mut effects).expire_due(index);
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
-            let waiters = blocking::disappointed(&server.store, &held, &effects.ready);
+            let mut wakes = Wakes::default();
+            unit::tell(server, &mut held, &effects, NO_CLIENT, &mut wakes);
             drop(held);
-            blocking::reconsider(waiters);
+            wakes.wake(server);
             unit::settle(server, effects);
             if !more {
                 break;

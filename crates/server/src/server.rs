@@ -16,6 +16,7 @@ use crate::commands;
 use crate::commands::table::CommandTable;
 use crate::config::Config;
 use crate::config::choices::Reactor as ReactorChoice;
+use crate::config::load::{Startup, StartupError, UserDefinition};
 use crate::latency::LatencyMonitor;
 use crate::live::Live;
 use crate::log::{Level, Log};
@@ -28,6 +29,7 @@ use crate::net::worker::Worker;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::reclaim;
+use crate::script::{self, Scripts};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::tracking::Trackers;
@@ -42,6 +44,9 @@ pub struct Server {
     pub pubsub: PubSub,
     pub monitors: Monitors,
     pub trackers: Trackers,
+    pub scripts: Scripts,
+    /// The script that runs now.
+    pub script: script::Running,
     pub pause: Pause,
     pub log: Log,
     pub started_at_ms: i64,
@@ -60,8 +65,6 @@ pub struct Server {
     /// Changes since the last save.
     changes: AtomicU64,
     pub last_save_s: AtomicI64,
-    /// Set while a script runs for longer than `busy-reply-threshold`.
-    busy: AtomicBool,
     stop: Mutex<Option<StopRequest>>,
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
     active_expire: AtomicBool,
@@ -110,6 +113,8 @@ pub enum StartError {
     Reactor(std::io::Error),
     #[error("Can't start a thread: {0}")]
     Thread(std::io::Error),
+    #[error(transparent)]
+    Configuration(#[from] StartupError),
 }
 
 /// A server that runs. Dropping it stops it.
@@ -129,18 +134,33 @@ impl Server {
     /// # Errors
     /// Ports in use, unwritable log, threads that cannot be started.
     pub fn start(config: Config) -> Result<Running, StartError> {
-        Self::start_with(config, None, Log::silent())
+        let startup = Startup {
+            config,
+            ..Startup::default()
+        };
+        Self::launch(startup, Log::silent())
     }
 
-    /// As [`Server::start`], with the configuration file it came from and a log.
+    /// As [`Server::start`], with all that a configuration file says, and a log.
     ///
     /// # Errors
-    /// As [`Server::start`].
-    pub fn start_with(
-        config: Config,
-        config_file: Option<PathBuf>,
-        log: Log,
-    ) -> Result<Running, StartError> {
+    /// As [`Server::start`], and lines that name unknown commands or define users.
+    pub fn launch(startup: Startup, log: Log) -> Result<Running, StartError> {
+        let Startup {
+            config,
+            file: config_file,
+            renames,
+            users,
+        } = startup;
+        let mut commands = CommandTable::new(commands::FAMILIES);
+        for rename in &renames {
+            commands
+                .rename(&rename.command, &rename.new_name)
+                .map_err(|reason| rename.line.refuse(reason))?;
+        }
+        for user in &users {
+            check_user(user)?;
+        }
         let workers = config.threads.workers.max(1) as usize;
         let wanted = match config.threads.reactor {
             ReactorChoice::Auto => ReactorKind::Auto,
@@ -150,7 +170,14 @@ impl Server {
         let reactors: Vec<Reactor> = (0..workers)
             .map(|_| Reactor::new(wanted, Options::default()).map_err(StartError::Reactor))
             .collect::<Result<_, _>>()?;
-        let bound = listener::bind(&config)?;
+        let bound = listener::bind(&config).inspect_err(|error| {
+            if let StartError::Port { port, reason } = error {
+                log.warning(&format!(
+                    "Warning: Could not create server TCP listening socket *:{port}: {reason}"
+                ));
+            }
+            log.warning(&error.to_string());
+        })?;
         let (store, freeing) = Store::start(
             config.threads.stripes.count() as usize,
             config
@@ -159,7 +186,6 @@ impl Server {
                 .min(ochre_store::DATABASES_MAX as u32) as usize,
         )
         .map_err(StartError::Thread)?;
-        let commands = CommandTable::new(commands::FAMILIES);
         let now_ms = crate::clock::now_ms();
         let server = Arc::new(Self {
             store,
@@ -170,6 +196,8 @@ impl Server {
             pubsub: PubSub::default(),
             monitors: Monitors::default(),
             trackers: Trackers::default(),
+            scripts: Scripts::default(),
+            script: script::Running::default(),
             pause: Pause::default(),
             log,
             started_at_ms: now_ms,
@@ -189,7 +217,6 @@ impl Server {
             config_lock: Mutex::new(()),
             changes: AtomicU64::new(0),
             last_save_s: AtomicI64::new(now_ms / 1000),
-            busy: AtomicBool::new(false),
             stop: Mutex::new(None),
             stopped: std::sync::OnceLock::new(),
             active_expire: AtomicBool::new(true),
@@ -197,7 +224,7 @@ impl Server {
             switches: Switches::default(),
             memory: MemoryMeter::default(),
             latency: LatencyMonitor::default(),
-            configured_users: Vec::new(),
+            configured_users: users.iter().map(user_line).collect(),
             listening: std::sync::OnceLock::new(),
         });
         server.memory.started();
@@ -255,7 +282,7 @@ impl Server {
 
     /// Whether waiting for a stripe should end with BUSY.
     pub fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+        self.script.is_busy()
     }
 
     /// Whether keys are removed when their deadline passes, looked at or not.
@@ -361,6 +388,42 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Refuses users that this server would not treat as their lines say: it has one user,
+/// `default`, who may do everything.
+fn check_user(user: &UserDefinition) -> Result<(), StartupError> {
+    const RULES: [&[u8]; 8] = [
+        b"on",
+        b"nopass",
+        b"sanitize-payload",
+        b"~*",
+        b"allkeys",
+        b"&*",
+        b"allchannels",
+        b"+@all",
+    ];
+    let is_plain = user.name == b"default"
+        && user.rules.iter().all(|rule| {
+            let rule = rule.to_ascii_lowercase();
+            rule == b"allcommands" || RULES.contains(&rule.as_slice())
+        });
+    if is_plain {
+        Ok(())
+    } else {
+        let reason = "Ochre has no ACL users yet besides an unrestricted default user; set its \
+                      password with requirepass";
+        Err(user.line.refuse(reason))
+    }
+}
+
+/// A user as CONFIG REWRITE writes it behind the word `user`.
+fn user_line(user: &UserDefinition) -> String {
+    let rules = user.rules.iter().map(|rule| String::from_utf8_lossy(rule));
+    std::iter::once(String::from_utf8_lossy(&user.name))
+        .chain(rules)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// `bytes` random bytes in hexadecimal.

@@ -55,11 +55,7 @@ impl<'s> Unit<'s> {
         Self {
             held: call.server.store.stripes.none(),
             kind,
-            effects: Effects {
-                wanted_events: call.live.wanted_events,
-                tracking: call.server.trackers.is_active(),
-                ..Effects::default()
-            },
+            effects: effects(call.server, call.live),
             store: &call.server.store,
             now_ms: call.local.now_ms,
         }
@@ -212,7 +208,7 @@ impl<'s> Unit<'s> {
         if let Flow::Block(wait) = flow {
             // Nobody waits while others are locked out.
             match wait.on_timeout {
-                TimeoutReply::Null => out.null(),
+                TimeoutReply::Null | TimeoutReply::NullOrNullArray => out.null(),
                 TimeoutReply::NullArray => out.null_array(),
                 TimeoutReply::Zero => out.integer(0),
             }
@@ -252,30 +248,31 @@ impl<'s> Unit<'s> {
 
     /// Acts upon what the unit did, and releases its locks.
     #[inline]
-    pub fn conclude(mut self, call: &mut Call<'s>) {
-        let mut later = blocking::WaiterList::new();
-        if !self.effects.ready.is_empty() {
-            later = blocking::serve_ready(call, &mut self);
+    pub fn conclude(self, call: &mut Call<'s>) {
+        let mut postponed = self.finish(call);
+        while let Some(next) = postponed.pop_front() {
+            let mut unit = Unit::new(call, Kind::Single);
+            // The key's own stripe is among those of every waiter on it.
+            unit.held = unit.store.stripes.lock_many(&next.stripes);
+            unit.effects.ready.push(next.ready);
+            postponed.extend(unit.finish(call));
         }
+    }
+
+    /// As `conclude`, but for the waiters that need stripes which others hold.
+    #[inline]
+    fn finish(mut self, call: &mut Call<'s>) -> blocking::PostponedList {
+        let mut postponed = blocking::PostponedList::new();
         let mut wakes = Wakes::default();
-        if !self.effects.events.is_empty() {
-            let wanted = self.effects.wanted_events;
-            pubsub::announce(call.server, &self.effects.events, wanted, &mut wakes);
+        if !self.effects.ready.is_empty() {
+            postponed = blocking::serve_ready(call, &mut self, &mut wakes);
         }
-        if !self.effects.changed.is_empty() {
-            let (keys, by) = (&self.effects.changed, call.session.id());
-            tracking::invalidate(call.server, &mut self.held, keys, by, &mut wakes);
-        }
-        if self.effects.flushed {
-            later.extend(blocking::all_disappointed(self.store, &self.held));
-            tracking::invalidate_all(call.server, &mut self.held, &mut wakes);
-        }
+        let by = call.session.id();
+        tell(call.server, &mut self.held, &self.effects, by, &mut wakes);
         self.held = self.store.stripes.none();
         wakes.wake(call.server);
         self.settle(call);
-        if !later.is_empty() {
-            blocking::serve_each(call, later);
-        }
+        postponed
     }
 
     /// The effects that need no lock.
@@ -283,6 +280,32 @@ impl<'s> Unit<'s> {
     fn settle(self, call: &mut Call<'_>) {
         call.local.stats.expired += self.effects.expired;
         settle(call.server, self.effects);
+    }
+}
+
+/// Room for effects, prepared for what is wanted of them.
+#[inline]
+pub fn effects(server: &Server, live: &Live) -> Effects {
+    Effects {
+        wanted_events: live.wanted_events,
+        tracking: server.trackers.is_active(),
+        ..Effects::default()
+    }
+}
+
+/// Tells those who listen what happened to the keys, whose locks are held: subscribers
+/// of keyspace events, and clients that cache. `by` is the client that did it, 0 for the
+/// server itself.
+#[inline]
+pub fn tell(server: &Server, held: &mut Held<'_>, effects: &Effects, by: u64, wakes: &mut Wakes) {
+    if !effects.events.is_empty() {
+        pubsub::announce(server, &effects.events, effects.wanted_events, wakes);
+    }
+    if !effects.changed.is_empty() {
+        tracking::invalidate(server, held, &effects.changed, by, wakes);
+    }
+    if effects.flushed {
+        tracking::invalidate_all(server, held, wakes);
     }
 }
 
@@ -308,18 +331,14 @@ pub enum Reach {
 }
 
 /// What the views of one command have in common.
-pub fn scope<'a>(call: &Call<'a>, now_ms: i64) -> Scope<'a> {
-    scope_of(call.server, call.live, now_ms, !call.session.no_touch)
-}
-
-fn scope_of<'a>(server: &'a Server, live: &'a Live, now_ms: i64, touch: bool) -> Scope<'a> {
+pub fn scope<'a>(call: &mut Call<'a>, now_ms: i64) -> Scope<'a> {
     Scope {
-        store: &server.store,
-        settings: &live.settings,
+        store: &call.server.store,
+        settings: &call.live.settings,
         now_ms,
-        touch,
+        touch: !call.session.no_touch,
         expire: true,
-        observed: Observed::seeded(now_ms as u64),
+        observed: Observed::seeded(call.local.random()),
     }
 }
 

@@ -69,6 +69,14 @@ pub struct Removed {
     pub key: Box<[u8]>,
 }
 
+/// Fields of a hash that were past their deadline and were removed on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemovedFields {
+    pub db: u16,
+    pub key: Box<[u8]>,
+    pub fields: Vec<Vec<u8>>,
+}
+
 /// A key that a blocked client may be waiting for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
@@ -86,6 +94,9 @@ pub struct Effects {
     pub propagation: Propagation,
     /// Expired keys removed on the way, recorded before the command.
     pub removed: Vec<Removed>,
+    /// Expired fields removed on the way, recorded (HDEL) before the command and after
+    /// `removed`. The key goes with its last field.
+    pub removed_fields: Vec<RemovedFields>,
     /// A union of [`EventClass`] bits: the events wanted.
     pub wanted_events: u32,
     pub events: Vec<Event>,
@@ -96,9 +107,14 @@ pub struct Effects {
     /// Every key of a database went at once.
     pub flushed: bool,
     pub ready: Vec<Ready>,
+    /// What the blocked clients served by this unit did, with their databases: recorded
+    /// behind the unit's own changes.
+    pub served: Vec<(u16, Vec<Recorded>)>,
     pub garbage: GarbageList,
     /// Keys that were found expired and removed.
     pub expired: u64,
+    /// Fields of hashes that were found expired and removed (`expired_subkeys`).
+    pub expired_fields: u64,
 }
 
 impl Effects {

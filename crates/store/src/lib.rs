@@ -14,6 +14,7 @@ pub mod object;
 pub mod settings;
 mod stripe;
 pub mod tracked;
+pub mod value;
 pub mod view;
 pub mod waiting;
 pub mod walk;
@@ -31,6 +32,7 @@ pub use locks::GaveUp;
 pub use object::{Object, Type};
 pub use settings::Settings;
 pub use stripe::{Capture, Database, Stripe};
+pub use value::WrongType;
 pub use view::{Expiry, KeyspaceView, ReadView, Removal, Scope, WriteView};
 
 /// The stripes a command holds.

@@ -12,6 +12,9 @@
 //!    global lock first.
 //! 4. Under a stripe lock: no I/O, no waiting for another thread.
 //!
+//! Whoever holds stripes may take more that nobody holds at that moment: that waits for
+//! nobody.
+//!
 //! So at any time at most one thread waits while holding stripes, and the threads that
 //! hold what it waits for wait for nothing.
 //!
@@ -235,6 +238,31 @@ impl<'s, T> Held<'s, T> {
                 guards.insert(place, (index, guard));
             }
         }
+    }
+
+    /// Locks more stripes if nobody holds any of them this moment, waiting for none;
+    /// says whether all of them are held now. Those taken are kept only then.
+    pub fn try_extend(&mut self, indices: &[u32]) -> bool {
+        let missing = indices.iter().filter(|&&index| !self.holds(index));
+        let mut taken = Vec::new();
+        for &index in missing {
+            match self.owner.try_stripe(index) {
+                Some(guard) => taken.push((index, guard)),
+                None => return false,
+            }
+        }
+        if taken.is_empty() {
+            return true;
+        }
+        let held = std::mem::replace(&mut self.guards, Guards::Many(Vec::new()));
+        let mut all = match held {
+            Guards::One(index, guard) => vec![(index, guard)],
+            Guards::Many(guards) => guards,
+        };
+        all.append(&mut taken);
+        all.sort_unstable_by_key(|(index, _)| *index);
+        self.guards = Guards::Many(all);
+        true
     }
 
     /// Locks every stripe not held yet (rule 3).

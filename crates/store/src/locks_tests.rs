@@ -72,3 +72,19 @@ fn threads_that_take_everything_in_every_way_finish() {
     };
     assert_eq!(total, 8000);
 }
+
+#[test]
+fn more_are_taken_only_if_nobody_holds_them() {
+    let stripes = Stripes::new(8, || 0);
+    let mut held = stripes.lock_one(3);
+    let other = stripes.lock_one(5);
+    assert!(!held.try_extend(&[1, 3, 5]));
+    assert!(held.holds(3) && !held.holds(1));
+    assert!(stripes.try_lock_one(1).is_some(), "none is kept in vain");
+    drop(other);
+    assert!(held.try_extend(&[1, 3, 5]));
+    assert!([1, 3, 5].iter().all(|&index| held.holds(index)));
+    *held.stripe_mut(5).unwrap() += 1;
+    drop(held);
+    assert_eq!(stripes.try_lock_one(5).as_deref(), Some(&1));
+}

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use ochre_structures::field_map::FieldMap;
 use ochre_structures::list::List;
+use ochre_structures::member_set::MemberSet;
 use ochre_structures::sorted_set::SortedSet;
 use ochre_structures::stream::Stream;
 
@@ -43,6 +45,10 @@ pub enum Object {
     SortedSet(SortedSet),
     /// A log of entries with consumer groups.
     Stream(Stream),
+    /// A hash by field (`hashtable`).
+    Hash(FieldMap),
+    /// A set by member (`hashtable`).
+    Set(MemberSet),
 }
 
 impl Object {
@@ -53,6 +59,8 @@ impl Object {
             Self::List(list) => Self::List(list.clone()),
             Self::SortedSet(set) => Self::SortedSet(set.iter().collect()),
             Self::Stream(stream) => Self::Stream(stream.duplicate()),
+            Self::Hash(map) => Self::Hash(map.clone()),
+            Self::Set(set) => Self::Set(set.clone()),
         }
     }
 
@@ -62,6 +70,8 @@ impl Object {
             Self::List(_) => Type::List,
             Self::SortedSet(_) => Type::SortedSet,
             Self::Stream(_) => Type::Stream,
+            Self::Hash(_) => Type::Hash,
+            Self::Set(_) => Type::Set,
         }
     }
 
@@ -72,6 +82,7 @@ impl Object {
             Self::List(_) => "quicklist",
             Self::SortedSet(_) => "skiplist",
             Self::Stream(_) => "stream",
+            Self::Hash(_) | Self::Set(_) => "hashtable",
         }
     }
 
@@ -83,6 +94,8 @@ impl Object {
             Self::List(list) => list.node_count(),
             Self::SortedSet(set) => set.len(),
             Self::Stream(stream) => stream.node_count(),
+            Self::Hash(map) => map.len(),
+            Self::Set(set) => set.len(),
         }
     }
 
@@ -93,6 +106,8 @@ impl Object {
             Self::List(list) => size_of::<Self>() + list.memory_bytes(),
             Self::SortedSet(set) => size_of::<Self>() + set.memory_bytes(),
             Self::Stream(stream) => size_of::<Self>() + stream.memory_bytes(),
+            Self::Hash(map) => size_of::<Self>() + map.memory_bytes(),
+            Self::Set(set) => size_of::<Self>() + set.memory_bytes(),
         }
     }
 }

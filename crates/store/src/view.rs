@@ -13,13 +13,14 @@ use ochre_structures::table::Entry as TableEntry;
 
 use crate::Effects;
 use crate::Held;
-use crate::effects::{EventClass, Ready, Removed};
+use crate::effects::{EventClass, Ready, Removed, RemovedFields};
 use crate::entry::{Entry, Payload};
 use crate::freeing::Garbage;
 use crate::keyspace::Store;
 use crate::object::Object;
 use crate::settings::Settings;
 use crate::stripe::Stripe;
+use crate::value::hash::{HashMut, earliest_field_deadline_ms};
 
 /// What every view of one command has in common.
 pub struct Scope<'a> {
@@ -48,16 +49,24 @@ pub struct Observed {
 impl Observed {
     /// A cheap random number in 0..1, for the LFU counter.
     fn random(&self) -> f64 {
-        // xorshift64*; the seed matters little.
-        let mut x = self.random.get() | 0x9e37_79b9;
+        (self.random_bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// 64 random bits (xorshift64*): for sampling, not for secrets.
+    fn random_bits(&self) -> u64 {
+        let mut x = self.random.get();
+        if x == 0 {
+            // Zero would stay zero.
+            x = 0x9e37_79b9_7f4a_7c15;
+        }
         x ^= x >> 12;
         x ^= x << 25;
         x ^= x >> 27;
         self.random.set(x);
-        (x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Seeds the random numbers of the LFU counter.
+    /// Seeds the random numbers of the LFU counter and of draws among members.
     pub fn seeded(seed: u64) -> Self {
         Self {
             random: Cell::new(seed),
@@ -67,6 +76,16 @@ impl Observed {
 }
 
 impl Scope<'_> {
+    /// The moment against which deadlines of fields are held: 0 while none are enforced.
+    #[inline]
+    fn deadline_now_ms(&self) -> u64 {
+        if self.expire {
+            self.now_ms.max(0) as u64
+        } else {
+            0
+        }
+    }
+
     #[inline]
     fn is_past(&self, entry: &Entry) -> bool {
         self.expire
@@ -110,6 +129,18 @@ impl<'a> ReadView<'a> {
     /// Unix time in milliseconds, as of the start of the unit of execution.
     pub fn now_ms(&self) -> i64 {
         self.scope.now_ms
+    }
+
+    /// The moment against which deadlines of fields are held (Unix milliseconds); 0
+    /// while none are enforced.
+    #[inline]
+    pub fn deadline_now_ms(&self) -> u64 {
+        self.scope.deadline_now_ms()
+    }
+
+    /// 64 random bits, for draws among members.
+    pub fn random(&self) -> u64 {
+        self.scope.observed.random_bits()
     }
 
     pub fn db(&self) -> u16 {
@@ -261,6 +292,18 @@ impl<'a, 's> WriteView<'a, 's> {
         self.scope.now_ms
     }
 
+    /// The moment against which deadlines of fields are held (Unix milliseconds); 0
+    /// while none are enforced.
+    #[inline]
+    pub fn deadline_now_ms(&self) -> u64 {
+        self.scope.deadline_now_ms()
+    }
+
+    /// 64 random bits, for draws among members.
+    pub fn random(&self) -> u64 {
+        self.scope.observed.random_bits()
+    }
+
     pub fn db(&self) -> u16 {
         self.db
     }
@@ -298,7 +341,8 @@ impl<'a, 's> WriteView<'a, 's> {
         self.find(key).is_some()
     }
 
-    /// The entry of `key`, to be changed in place. A key past its deadline is removed.
+    /// The entry of `key`, to be changed in place. A key past its deadline is removed,
+    /// and so are a hash's fields.
     pub fn find_mut(&mut self, key: &[u8]) -> Option<EntryMut<'_>> {
         let hash = hash_bytes(key);
         let index = self.scope.store.stripe_of_hash(hash);
@@ -306,6 +350,14 @@ impl<'a, 's> WriteView<'a, 's> {
             self.remove_as(key, Removal::Expired);
             return None;
         }
+        if self.has_due_fields(hash, index, key) {
+            self.expire_fields(key, usize::MAX);
+        }
+        self.find_as_is(hash, index, key)
+    }
+
+    /// The entry of `key`, past its deadline or not.
+    fn find_as_is(&mut self, hash: u64, index: u32, key: &[u8]) -> Option<EntryMut<'_>> {
         let db = self.db;
         let stripe = self
             .held
@@ -336,6 +388,78 @@ impl<'a, 's> WriteView<'a, 's> {
             .is_some_and(|entry| self.scope.is_past(entry))
     }
 
+    /// Whether `key` is a hash with fields past their deadline. Looks only where some key
+    /// of the stripe may be due.
+    #[inline]
+    fn has_due_fields(&self, hash: u64, stripe: u32, key: &[u8]) -> bool {
+        let now_ms = self.scope.deadline_now_ms();
+        self.held
+            .stripe(stripe)
+            .and_then(|stripe| stripe.database(self.db))
+            .filter(|database| database.table.earliest_deadline_ms() <= now_ms)
+            .and_then(|database| database.table.find(hash, |entry| entry.key() == key))
+            .and_then(earliest_field_deadline_ms)
+            .is_some_and(|deadline| deadline <= now_ms)
+    }
+
+    /// Removes fields of the hash `key` that are past their deadline, and the key with the
+    /// last of them; records and announces that. Of a large hash, about 400 fields a
+    /// slice. Returns whether the key is gone.
+    pub fn expire_fields(&mut self, key: &[u8], slices: usize) -> bool {
+        let hash = hash_bytes(key);
+        let index = self.scope.store.stripe_of_hash(hash);
+        let (now_ms, settings) = (self.scope.deadline_now_ms(), self.scope.settings);
+        let Some(entry) = self.find_as_is(hash, index, key) else {
+            return false;
+        };
+        let Ok(mut fields) = HashMut::of(entry.into_inner(), settings) else {
+            return false;
+        };
+        let mut removed = Vec::new();
+        fields.expire_due(now_ms, slices, |field| removed.push(field.to_vec()));
+        let emptied = fields.is_empty();
+        if removed.is_empty() {
+            return false;
+        }
+        self.effects.expired_fields += removed.len() as u64;
+        if self.effects.recording {
+            self.effects.removed_fields.push(RemovedFields {
+                db: self.db,
+                key: key.into(),
+                fields: removed,
+            });
+        }
+        self.mark_changed(key);
+        self.notify(key, EventClass::Hash, "hexpired");
+        if emptied {
+            self.remove_as_silently(key);
+            self.notify(key, EventClass::Generic, "del");
+        }
+        emptied
+    }
+
+    /// The earliest deadline of any field of the hash `key`, or an earlier moment; `None`
+    /// when no field has one.
+    pub(crate) fn earliest_field_deadline_ms(&self, key: &[u8]) -> Option<u64> {
+        self.read().peek(key).and_then(earliest_field_deadline_ms)
+    }
+
+    /// Notes that a field of the hash `key` has this deadline (Unix milliseconds), so that
+    /// it is removed on time.
+    pub fn note_field_deadline(&mut self, key: &[u8], deadline_ms: u64) {
+        let hash = hash_bytes(key);
+        let index = self.scope.store.stripe_of_hash(hash);
+        self.note_deadline(hash, index, deadline_ms);
+    }
+
+    fn note_deadline(&mut self, hash: u64, index: u32, deadline_ms: u64) {
+        Self::database(self.held, index, self.db)
+            .table
+            .note_deadline(hash, deadline_ms);
+        let deadline = i64::try_from(deadline_ms).unwrap_or(i64::MAX);
+        self.scope.store.deadlines().note(index, deadline);
+    }
+
     /// Whether `key` is there and past its deadline.
     pub fn is_expired(&self, key: &[u8]) -> bool {
         let hash = hash_bytes(key);
@@ -351,6 +475,7 @@ impl<'a, 's> WriteView<'a, 's> {
             self.remove_as(key, Removal::Expired);
         }
         let (db, scope) = (self.db, self.scope);
+        let fields_due_ms = payload.earliest_field_deadline_ms();
         let stripe = self
             .held
             .stripe_mut(index)
@@ -401,6 +526,9 @@ impl<'a, 's> WriteView<'a, 's> {
                 true
             }
         };
+        if let Some(deadline_ms) = fields_due_ms {
+            self.note_deadline(hash, index, deadline_ms);
+        }
         if new {
             self.effects.event(EventClass::New, "new", db, key);
         }
@@ -421,12 +549,16 @@ impl<'a, 's> WriteView<'a, 's> {
             .expect("the key specification names every key");
         entry.set_snapshot_bit(stripe.snapshot_bit);
         let deadline = entry.expiry_ms();
+        let fields_due_ms = earliest_field_deadline_ms(&entry);
         let database = stripe.database_mut(db);
         database.table.insert(hash, entry);
         if let Some(deadline) = deadline {
             database.count_deadline(None, Some(deadline));
             database.table.note_deadline(hash, deadline.max(0) as u64);
             self.scope.store.deadlines().note(index, deadline);
+        }
+        if let Some(deadline_ms) = fields_due_ms {
+            self.note_deadline(hash, index, deadline_ms);
         }
         self.effects.event(EventClass::New, "new", db, &key);
     }
@@ -438,6 +570,9 @@ impl<'a, 's> WriteView<'a, 's> {
         if self.is_past(hash, index, key) {
             self.remove_as(key, Removal::Expired);
             return None;
+        }
+        if self.has_due_fields(hash, index, key) {
+            self.expire_fields(key, usize::MAX);
         }
         self.detach(hash, index, key)
     }

@@ -6,12 +6,24 @@ use std::sync::Arc;
 
 /// Someone who waits for keys. The store only keeps the order; what a waiter is and
 /// how it is served is the server's.
-pub trait Waiter: Any + Send + Sync {}
+pub trait Waiter: Any + Send + Sync {
+    /// Whether it has something to say also when a key goes or changes its type.
+    fn wakes_on_absence(&self) -> bool {
+        false
+    }
+}
 
 /// The waiters on the keys of one stripe.
 #[derive(Default)]
 pub struct Waiters {
-    by_key: HashMap<(u16, Box<[u8]>), VecDeque<Arc<dyn Waiter>>>,
+    by_key: HashMap<(u16, Box<[u8]>), Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiters: VecDeque<Arc<dyn Waiter>>,
+    /// How many of them wake on absence.
+    on_absence: usize,
 }
 
 impl Waiters {
@@ -25,19 +37,23 @@ impl Waiters {
         self.by_key.len()
     }
 
-    /// Queues a waiter behind the others of the key; twice on one key counts once.
+    /// Queues a waiter behind the others of the key. It must not be queued there yet.
     pub fn add(&mut self, db: u16, key: &[u8], waiter: &Arc<dyn Waiter>) {
         let queue = self.by_key.entry((db, key.into())).or_default();
-        if !queue.iter().any(|other| same(other, waiter)) {
-            queue.push_back(waiter.clone());
-        }
+        queue.on_absence += usize::from(waiter.wakes_on_absence());
+        queue.waiters.push_back(waiter.clone());
     }
 
+    /// Takes a waiter out, if it is there. O(1) for the first in line.
     pub fn remove(&mut self, db: u16, key: &[u8], waiter: &Arc<dyn Waiter>) {
         let place = (db, key.into());
-        if let Some(queue) = self.by_key.get_mut(&place) {
-            queue.retain(|other| !same(other, waiter));
-            if queue.is_empty() {
+        let Some(queue) = self.by_key.get_mut(&place) else {
+            return;
+        };
+        if let Some(at) = queue.waiters.iter().position(|other| same(other, waiter)) {
+            queue.waiters.remove(at);
+            queue.on_absence -= usize::from(waiter.wakes_on_absence());
+            if queue.waiters.is_empty() {
                 self.by_key.remove(&place);
             }
         }
@@ -48,17 +64,16 @@ impl Waiters {
         !self.by_key.is_empty() && self.by_key.contains_key(&(db, key.into()))
     }
 
-    /// The waiters on a key in the order they came.
-    pub fn of(&self, db: u16, key: &[u8]) -> Vec<Arc<dyn Waiter>> {
+    /// Whether a waiter on the key wakes when that goes.
+    pub fn has_on_absence(&self, db: u16, key: &[u8]) -> bool {
         self.by_key
             .get(&(db, key.into()))
-            .map(|queue| queue.iter().cloned().collect())
-            .unwrap_or_default()
+            .is_some_and(|queue| queue.on_absence > 0)
     }
 
-    /// Every waiter, once for each of its keys.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<dyn Waiter>> {
-        self.by_key.values().flatten()
+    /// The waiter in this place of the key's line, 0 being the first who came.
+    pub fn get(&self, db: u16, key: &[u8], place: usize) -> Option<&Arc<dyn Waiter>> {
+        self.by_key.get(&(db, key.into()))?.waiters.get(place)
     }
 
     /// The keys of `db` that somebody waits for.
@@ -79,19 +94,23 @@ mod tests {
     use super::*;
 
     struct Client(u32);
-    impl Waiter for Client {}
+    impl Waiter for Client {
+        fn wakes_on_absence(&self) -> bool {
+            self.0 == 2
+        }
+    }
 
     #[test]
     fn first_come_first_served() {
         let mut waiters = Waiters::default();
         let all: Vec<Arc<dyn Waiter>> = (0..3).map(|i| Arc::new(Client(i)) as _).collect();
-        for waiter in all.iter().chain(&all[..1]) {
+        for waiter in &all {
             waiters.add(0, b"k", waiter);
         }
         waiters.remove(0, b"k", &all[1]);
-        let order: Vec<u32> = waiters
-            .of(0, b"k")
-            .into_iter()
+        waiters.remove(0, b"k", &all[1]);
+        let order: Vec<u32> = (0..3)
+            .filter_map(|place| waiters.get(0, b"k", place).cloned())
             .map(|waiter| {
                 (waiter as Arc<dyn Any + Send + Sync>)
                     .downcast::<Client>()
@@ -101,9 +120,10 @@ mod tests {
             .collect();
         assert_eq!(order, [0, 2]);
         assert!(waiters.has(0, b"k") && !waiters.has(1, b"k"));
-        assert_eq!(waiters.all().count(), 2);
-        waiters.remove(0, b"k", &all[0]);
+        assert!(waiters.has_on_absence(0, b"k"));
         waiters.remove(0, b"k", &all[2]);
+        assert!(!waiters.has_on_absence(0, b"k"));
+        waiters.remove(0, b"k", &all[0]);
         assert!(waiters.is_empty());
     }
 }

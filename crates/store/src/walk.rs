@@ -7,16 +7,20 @@
 
 use ochre_structures::table::Due;
 
-use crate::effects::EventClass;
+use crate::effects::{EventClass, Ready};
 use crate::entry::Entry;
 use crate::freeing::Garbage;
 use crate::keyspace::Store;
 use crate::stripe::Stripe;
+use crate::value::hash::earliest_field_deadline_ms;
 use crate::view::{KeyspaceView, Removal};
 
 /// How much of a table one step of the expiry walk looks at: a few hundred keys, which
 /// takes about 0.1 ms when all of them are due.
 const DUE_SEGMENTS_PER_STEP: usize = 1;
+
+/// How much of a hash with fields that are due one step looks at: a few thousand fields.
+const FIELD_SLICES_PER_STEP: usize = 8;
 
 /// Which entries count as there: those that are not past their deadline.
 #[derive(Debug, Clone, Copy)]
@@ -255,6 +259,8 @@ impl KeyspaceView<'_, '_> {
         self.make_exclusive();
         self.effects.flushed = true;
         let mut removed = 0;
+        // Whoever waits for a key to go, too.
+        let mut gone = Vec::new();
         for index in 0..self.stripes() {
             let stripe = self.held().stripe_mut(index).expect("all are held");
             let in_use: Vec<u16> = stripe
@@ -273,6 +279,13 @@ impl KeyspaceView<'_, '_> {
                         .is_some()
                 });
                 removed += taken.len();
+                let waited: Vec<Box<[u8]>> = stripe
+                    .waiters
+                    .keys(of)
+                    .filter(|key| stripe.waiters.has_on_absence(of, key))
+                    .map(Into::into)
+                    .collect();
+                gone.extend(waited.into_iter().map(|key| Ready { db: of, key }));
                 stripe.capture_all(of, &taken);
                 tables.push(taken.table);
             }
@@ -283,6 +296,7 @@ impl KeyspaceView<'_, '_> {
             }
             self.scope.store.deadlines().set(index, i64::MAX);
         }
+        self.effects.ready.append(&mut gone);
         if db.is_some() {
             self.renew_deadlines();
         }
@@ -311,7 +325,7 @@ impl KeyspaceView<'_, '_> {
                 .flat_map(|db| stripe.waiters.keys(db).map(move |key| (db, key.to_vec())))
                 .collect();
             for (db, key) in waited {
-                self.effects.ready.push(crate::effects::Ready {
+                self.effects.ready.push(Ready {
                     db,
                     key: key.into(),
                 });
@@ -344,12 +358,15 @@ impl KeyspaceView<'_, '_> {
                 let mut due = Vec::new();
                 let table = &mut stripe.database_mut(db).table;
                 // Noted here, removed below through a view, which records and announces it.
+                // A hash with fields that are due stays so until none is left.
                 let note = |entry: &mut Entry| {
-                    let deadline = entry.expiry_ms().map(|at| at.max(0) as u64);
-                    if deadline.is_some_and(|at| at <= now_ms) {
+                    let own = entry.expiry_ms().map(|at| at.max(0) as u64);
+                    let fields = earliest_field_deadline_ms(entry);
+                    if own.into_iter().chain(fields).any(|at| at <= now_ms) {
                         due.push(entry.key().to_vec());
                     }
-                    Due::Keep(deadline.filter(|&at| at > now_ms))
+                    let own = own.filter(|&at| at > now_ms);
+                    Due::Keep(own.into_iter().chain(fields).min())
                 };
                 table.visit_due(now_ms, DUE_SEGMENTS_PER_STEP, note, drop);
                 due
@@ -358,6 +375,13 @@ impl KeyspaceView<'_, '_> {
                 for key in &due {
                     if view.is_expired(key) {
                         view.remove_as(key, Removal::Expired);
+                    } else {
+                        view.expire_fields(key, FIELD_SLICES_PER_STEP);
+                        let left = view.earliest_field_deadline_ms(key);
+                        if left.is_some_and(|deadline| deadline <= now_ms) {
+                            // The rest is for the next step.
+                            view.note_field_deadline(key, now_ms);
+                        }
                     }
                 }
             });

@@ -92,6 +92,23 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// The next argument as the number of one of `databases`, with the errors that
+    /// SELECT, MOVE and COPY have in common.
+    pub fn database(&mut self, databases: usize) -> Result<u16, Error> {
+        let number = self.integer()?;
+        if i32::try_from(number).is_err() {
+            return Err(Error::owned(format!(
+                "ERR value is out of range, value must between {} and {}",
+                i32::MIN,
+                i32::MAX
+            )));
+        }
+        u16::try_from(number)
+            .ok()
+            .filter(|&db| usize::from(db) < databases)
+            .ok_or(Error::text("ERR DB index is out of range"))
+    }
+
     /// The next argument as a float (infinities allowed, NaN not).
     pub fn float(&mut self) -> Result<f64, Error> {
         number::parse_f64(self.next()?).ok_or(Error::NotFloat)

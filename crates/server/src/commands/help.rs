@@ -97,9 +97,7 @@ mod tests {
         )
         .opt();
         assert_eq!(syntax(&FILTER), "[(ID <id> [ID <id> ...]|ALL)]");
-        assert_eq!(
-            syntax(&block("pair", &[key("key"), integer("n")])),
-            "<key> <n>"
-        );
+        const PAIR: Arg = block("pair", &[key("key"), integer("n")]);
+        assert_eq!(syntax(&PAIR), "<key> <n>");
     }
 }

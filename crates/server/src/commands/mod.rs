@@ -6,6 +6,7 @@
 pub mod args;
 pub mod bitmap;
 pub mod connection;
+pub mod element;
 pub mod generic;
 pub mod geo;
 pub mod hash;
@@ -13,6 +14,7 @@ pub mod help;
 pub mod hyperloglog;
 pub mod list;
 pub mod pubsub;
+pub mod sampling;
 pub mod scripting;
 pub mod server;
 pub mod set;
@@ -21,7 +23,10 @@ pub mod spec;
 pub mod stream;
 pub mod string;
 pub mod table;
+mod timeout;
 pub mod transactions;
+#[cfg(test)]
+mod trial;
 
 use spec::Command;
 

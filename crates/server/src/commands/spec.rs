@@ -46,6 +46,8 @@ pub struct Wait {
 pub enum TimeoutReply {
     Null,
     NullArray,
+    /// Null where nobody may wait (transactions), else a null array: BLMOVE.
+    NullOrNullArray,
     /// The integer 0.
     Zero,
 }

@@ -30,11 +30,14 @@ pub enum KeyPlan {
     Many,
 }
 
+/// The longest name a command can have or be given.
+const NAME_BYTES_MAX: usize = 64;
+
 /// All commands.
 #[derive(Debug)]
 pub struct CommandTable {
     known: Vec<Known>,
-    by_name: HashMap<&'static [u8], u16, std::hash::BuildHasherDefault<NameHasher>>,
+    by_name: HashMap<Box<[u8]>, u16, std::hash::BuildHasherDefault<NameHasher>>,
     longest: usize,
 }
 
@@ -47,11 +50,35 @@ impl CommandTable {
         };
         for command in families.iter().copied().flatten() {
             let id = table.add(command, command.name.to_owned());
-            let previous = table.by_name.insert(command.name.as_bytes(), id);
+            let previous = table.by_name.insert(command.name.as_bytes().into(), id);
             assert!(previous.is_none(), "{} is declared twice", command.name);
             table.longest = table.longest.max(command.name.len());
         }
         table
+    }
+
+    /// Gives a command another name, or takes it away where `new_name` is empty
+    /// (`rename-command`).
+    ///
+    /// # Errors
+    /// No command has the one name, or one has the other.
+    pub fn rename(&mut self, name: &[u8], new_name: &[u8]) -> Result<(), &'static str> {
+        let id = self
+            .by_name
+            .remove(name.to_ascii_lowercase().as_slice())
+            .ok_or("No such command in rename-command")?;
+        if new_name.is_empty() {
+            return Ok(());
+        }
+        if new_name.len() > NAME_BYTES_MAX {
+            return Err("Target command name is longer than 64 bytes");
+        }
+        let new_name = new_name.to_ascii_lowercase();
+        self.longest = self.longest.max(new_name.len());
+        match self.by_name.insert(new_name.into(), id) {
+            None => Ok(()),
+            Some(_) => Err("Target command name already exists"),
+        }
     }
 
     fn add(&mut self, command: &'static Command, full_name: String) -> u16 {
@@ -75,7 +102,8 @@ impl CommandTable {
             full_name: full_name.clone(),
             flags: command.all_flags(),
             plan,
-            is_protected: full_name.starts_with("debug") || full_name.starts_with("module"),
+            is_protected: ["debug", "module|load", "module|loadex", "module|unload"]
+                .contains(&full_name.as_str()),
             is_subcommand: full_name.contains('|'),
             subcommands: Vec::new(),
         });
@@ -94,7 +122,7 @@ impl CommandTable {
         if name.len() > self.longest {
             return None;
         }
-        let mut lower = [0_u8; 64];
+        let mut lower = [0_u8; NAME_BYTES_MAX];
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
@@ -270,5 +298,24 @@ impl std::hash::Hasher for NameHasher {
 
     fn write_usize(&mut self, value: usize) {
         self.0 ^= value as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::FAMILIES;
+
+    #[test]
+    fn renamed_commands_answer_to_their_new_name_alone() {
+        let mut table = CommandTable::new(FAMILIES);
+        table.rename(b"PING", b"Knock").unwrap();
+        assert!(table.find(b"ping").is_none());
+        assert_eq!(table.find(b"KNOCK").unwrap().full_name, "ping");
+        table.rename(b"config", b"").unwrap();
+        assert!(table.find(b"config").is_none());
+        assert!(table.rename(b"config", b"x").is_err());
+        assert!(table.rename(b"get", b"set").is_err());
+        assert!(table.rename(b"info", &[b'x'; 65]).is_err());
     }
 }

@@ -26,6 +26,8 @@ pub struct Connection {
     pub is_working: bool,
     /// What the client waits for, while it is [`Stall::Blocked`].
     pub blocked: Option<Arc<Blocked>>,
+    /// Whether the reply of the blocked command is not wanted (CLIENT REPLY).
+    pub is_muted: bool,
     /// Why no commands of this connection run for now.
     pub stalled: Option<Stall>,
     /// When the output first exceeded its soft limit.
@@ -83,6 +85,7 @@ impl Connection {
             drawing: None,
             is_working: false,
             blocked: None,
+            is_muted: false,
             stalled: None,
             over_limit_since_ms: None,
         }

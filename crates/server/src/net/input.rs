@@ -40,7 +40,7 @@ struct Request {
 
 /// What executing needs besides the connection.
 pub struct Engine<'w> {
-    pub server: &'w Server,
+    pub server: &'w Arc<Server>,
     pub live: &'w mut Arc<Live>,
     pub generation: &'w mut u64,
     pub local: &'w mut Local,
@@ -490,6 +490,10 @@ fn run(
         connection.session.update_flags(|flags| flags.paused = true);
         return;
     }
+    let is_muted = matches!(
+        connection.session.reply_mode,
+        ReplyMode::Off | ReplyMode::Skip
+    );
     match connection.session.reply_mode {
         ReplyMode::On => {}
         ReplyMode::Off | ReplyMode::Skip => {
@@ -504,7 +508,9 @@ fn run(
         }
     }
     if let Executed::Blocked(blocked) = executed {
+        *connection.session.client.wait.lock() = Some(blocked.clone());
         connection.blocked = Some(blocked);
+        connection.is_muted = is_muted;
         connection.stalled = Some(Stall::Blocked);
         connection
             .session

@@ -36,10 +36,8 @@ pub enum Mail {
         wait: u64,
         reply: Vec<u8>,
     },
-    /// What a blocked client waits for may have gone: its command is to be run again.
-    Reconsider { to: Token, wait: u64 },
-    /// CLIENT UNBLOCK.
-    Unblock { to: Token, error: bool },
+    /// CLIENT UNBLOCK has ended this wait.
+    Unblock { to: Token, wait: u64, error: bool },
     /// CLIENT PAUSE began or ended.
     PauseChanged,
     /// The configuration changed.

@@ -21,7 +21,8 @@ use crate::clients::NewClient;
 use crate::commands::spec::TimeoutReply;
 use crate::commands::{pubsub, transactions};
 use crate::config::values::ClientClass;
-use crate::execute::{Call, Local};
+use crate::error::Error;
+use crate::execute::{self, Call, Local};
 use crate::live::Live;
 use crate::pause::Paused;
 use crate::pubsub::Message;
@@ -60,6 +61,15 @@ struct Desk {
     cared_at_ms: i64,
     /// Connections whose reply is worked out slice by slice, a slice each tick.
     working: Vec<Token>,
+}
+
+/// Why a wait ends without being served.
+#[derive(Debug, Clone, Copy)]
+enum WaitEnd {
+    /// Its time is up.
+    Overdue,
+    /// CLIENT UNBLOCK, which names the wait that it ended.
+    Request { wait: u64, error: bool },
 }
 
 /// A place in the table of connections; generations tell successive tenants apart.
@@ -171,6 +181,8 @@ impl Desk {
                 local: &mut self.local,
             };
             blocking::cancel(&call, &blocked);
+            // The client and its wait know each other: break the circle.
+            *connection.session.client.wait.lock() = None;
         }
         transactions::forget(&self.server, &mut connection.session);
         pubsub::unsubscribe_all(&self.server, &mut connection.session);
@@ -358,50 +370,73 @@ impl Desk {
         hard || soft
     }
 
-    /// Ends the wait of a blocked client with a reply and goes on with its input.
-    fn unblock(&mut self, reactor: &mut Reactor, token: Token, wait: Option<u64>, reply: Vec<u8>) {
+    /// Ends the wait of a blocked client, unless it is another one by now, with a reply
+    /// and goes on with its input.
+    fn unblock(&mut self, reactor: &mut Reactor, token: Token, wait: u64, reply: Vec<u8>) {
         let Some(mut connection) = self.take(token) else {
             return;
         };
-        let current = connection.blocked.as_ref().map(|blocked| blocked.number);
-        if current.is_none() || wait.is_some_and(|wait| current != Some(wait)) {
+        let Some(blocked) = connection.blocked.take_if(|blocked| blocked.number == wait) else {
             return self.put_back(connection);
-        }
-        if let Some(deadline) = connection.blocked.take().and_then(|b| b.deadline_ms) {
+        };
+        if let Some(deadline) = blocked.deadline_ms {
             self.deadlines.remove(&(deadline, token.slot()));
         }
+        *connection.session.client.wait.lock() = None;
         connection
             .session
             .update_flags(|flags| flags.blocked = false);
         connection.stalled = None;
-        output::put(reactor, token, Chunk::Bytes(reply), &mut connection.drawing);
+        if !std::mem::take(&mut connection.is_muted) {
+            self.local.stats.writes += 1;
+            self.local.stats.output_bytes += reply.len() as u64;
+            output::put(reactor, token, Chunk::Bytes(reply), &mut connection.drawing);
+        }
+        if self.exceeds_output_limit(reactor, &mut connection) {
+            return self.close(reactor, connection, Close::Now);
+        }
         self.put_back(connection);
         self.unstall(reactor, token);
     }
 
-    /// Ends a wait because its time is up, or because CLIENT UNBLOCK said so.
-    fn end_wait(&mut self, reactor: &mut Reactor, token: Token, with_error: bool) {
-        let mut reply = None;
-        self.with(reactor, token, |_, engine, connection, _| {
-            let Some(blocked) = connection.blocked.clone() else {
-                return;
-            };
-            let mut answer = Reply::new(connection.session.protocol);
-            if !blocking::cancel(&engine.call(&mut connection.session), &blocked) {
-                return;
+    /// Answers a client whose wait `why` ends, and takes the wait out of its lines. Does
+    /// nothing where the wait has ended otherwise: then its reply is on the way.
+    fn end_wait(&mut self, reactor: &mut Reactor, token: Token, why: WaitEnd) {
+        let Some(mut connection) = self.take(token) else {
+            return;
+        };
+        let Some(blocked) = connection.blocked.clone() else {
+            return self.put_back(connection);
+        };
+        let call = Call {
+            server: &self.server,
+            live: &self.live,
+            session: &mut connection.session,
+            local: &mut self.local,
+        };
+        let is_ours = match why {
+            WaitEnd::Overdue => blocking::cancel(&call, &blocked),
+            WaitEnd::Request { wait, .. } if wait != blocked.number => false,
+            WaitEnd::Request { .. } => {
+                blocking::cancel(&call, &blocked);
+                true
             }
-            match blocked.on_timeout {
-                _ if with_error => {
-                    answer.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        };
+        let mut answer = Reply::new(connection.session.protocol);
+        match (why, blocked.on_timeout) {
+            (WaitEnd::Request { error: true, .. }, _) => {
+                let error = Error::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+                if is_ours {
+                    execute::write_error(&self.server, &error, &mut answer);
                 }
-                TimeoutReply::Null => answer.null(),
-                TimeoutReply::NullArray => answer.null_array(),
-                TimeoutReply::Zero => answer.integer(0),
             }
-            reply = Some((blocked.number, answer.into_bytes()));
-        });
-        if let Some((number, bytes)) = reply {
-            self.unblock(reactor, token, Some(number), bytes);
+            (_, TimeoutReply::Null) => answer.null(),
+            (_, TimeoutReply::NullArray | TimeoutReply::NullOrNullArray) => answer.null_array(),
+            (_, TimeoutReply::Zero) => answer.integer(0),
+        }
+        self.put_back(connection);
+        if is_ours {
+            self.unblock(reactor, token, blocked.number, answer.into_bytes());
         }
     }
 
@@ -414,7 +449,7 @@ impl Desk {
             }
             self.deadlines.pop_first();
             let generation = self.connections[slot as usize].generation;
-            self.end_wait(reactor, Token(slot, generation), false);
+            self.end_wait(reactor, Token(slot, generation), WaitEnd::Overdue);
         }
     }
 
@@ -625,16 +660,10 @@ impl Handler for Desk {
                         }
                     });
                 }
-                Mail::Served { to, wait, reply } => self.unblock(reactor, to, Some(wait), reply),
-                Mail::Reconsider { to, wait } => {
-                    self.with(reactor, to, |_, engine, connection, _| {
-                        let blocked = connection.blocked.clone();
-                        let still = blocked.filter(|blocked| blocked.number == wait);
-                        let mut call = engine.call(&mut connection.session);
-                        blocking::serve_each(&mut call, still.into_iter().collect());
-                    })
+                Mail::Served { to, wait, reply } => self.unblock(reactor, to, wait, reply),
+                Mail::Unblock { to, wait, error } => {
+                    self.end_wait(reactor, to, WaitEnd::Request { wait, error });
                 }
-                Mail::Unblock { to, error } => self.end_wait(reactor, to, error),
                 // The tick ends with a look at those who wait.
                 Mail::PauseChanged => {}
                 Mail::ConfigChanged => {

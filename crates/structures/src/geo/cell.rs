@@ -53,8 +53,7 @@ pub fn encode(position: Position) -> u64 {
 /// score decodes to some place within the limits.
 pub fn decode(score: f64) -> Position {
     let area = Cell {
-        // As in C, the fraction is dropped. A negative or too large score has no meaning there.
-        bits: score as u64,
+        bits: as_unsigned(score),
         step: STEP_MAX,
     }
     .area();
@@ -62,6 +61,24 @@ pub fn decode(score: f64) -> Position {
     Position {
         longitude: middle(area.west, area.east, LONGITUDE_MAX),
         latitude: middle(area.south, area.north, LATITUDE_MAX),
+    }
+}
+
+/// A double as an unsigned integer, without its fraction. For one out of range C leaves the result
+/// open; this is what x86-64 servers give: the lowest bits of a negative number.
+fn as_unsigned(score: f64) -> u64 {
+    const HALF: f64 = 9_223_372_036_854_775_808.0;
+    let truncated = |value: f64| {
+        if (-HALF..HALF).contains(&value) {
+            value as i64
+        } else {
+            i64::MIN
+        }
+    };
+    if score >= HALF {
+        truncated(score - HALF) as u64 ^ 1 << 63
+    } else {
+        truncated(score) as u64
     }
 }
 

@@ -31,7 +31,7 @@ use std::ops::Range;
 use triomphe::{Arc, ThinArc};
 
 use super::cut::Cut;
-use super::size_class::size_class;
+use crate::size_class::size_class;
 use crate::table::prefetch_line;
 
 /// Size of a full leaf's allocation, in bytes.

@@ -30,7 +30,6 @@ mod index;
 mod inner;
 mod leaf;
 mod range;
-mod size_class;
 mod tree;
 
 #[cfg(test)]

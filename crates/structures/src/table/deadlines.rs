@@ -115,6 +115,18 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         visited
     }
 
+    /// Shows all elements of the segments whose earliest deadline has come, with
+    /// deadlines or without, due or not. Looks at every segment's header.
+    pub fn visit_due_segments(&self, now_ms: u64, mut visit: impl FnMut(&S)) {
+        for (_, segment) in self.directory.segments_from(0) {
+            if segment.deadline_ms() <= now_ms {
+                for bucket in segment.buckets() {
+                    bucket.elements().for_each(&mut visit);
+                }
+            }
+        }
+    }
+
     /// Returns the earliest deadline among the elements that stay.
     fn visit_segment(
         &mut self,

@@ -54,6 +54,18 @@ pub const EXCLUSIONS: &[Exclusion] = &[
     newer("HGETDEL", "", (8, 0), "new command"),
     newer("HSCAN", "NOVALUES", (7, 4), "new option"),
     newer("CLIENT|KILL", "MAXAGE", (7, 4), "new filter"),
+    newer(
+        "LPOS",
+        "-9223372036854775808",
+        (7, 2),
+        "a rank without a positive counterpart is refused",
+    ),
+    newer(
+        "LREM",
+        "-9223372036854775808",
+        (7, 2),
+        "a count without a positive counterpart is refused",
+    ),
     newer("XREAD", "+", (7, 4), "`+` as the last entry's id"),
 ];
 

@@ -294,6 +294,22 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
         reason: "7.2 names the command as it is",
     },
     ErrorChange {
+        command: "HELLO",
+        reference: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                    the HELLO AUTH",
+        subject: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                  the HELLO <proto> AUTH",
+        since: (7, 2),
+        reason: "7.2 names the protocol version among the arguments",
+    },
+    ErrorChange {
+        command: "*",
+        reference: "ERR timeout is negative",
+        subject: "ERR timeout is out of range",
+        since: (7, 2),
+        reason: "a timeout that overflowed looked negative before 7.2",
+    },
+    ErrorChange {
         command: "*",
         reference: "NOPERM this user has no permissions",
         subject: "NOPERM User ",
@@ -313,6 +329,27 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
         subject: "WRONGTYPE ",
         since: (7, 2),
         reason: "7.2 runs an unblocked XREADGROUP again instead of making up an error",
+    },
+    ErrorChange {
+        command: "*",
+        reference: "ERR timeout is negative",
+        subject: "ERR timeout is out of range",
+        since: (7, 2),
+        reason: "7.0 overflows where a timeout is too large",
+    },
+    ErrorChange {
+        command: "ZRANK",
+        reference: "ERR wrong number of arguments",
+        subject: "ERR syntax error",
+        since: (7, 2),
+        reason: "7.2 has the option WITHSCORE",
+    },
+    ErrorChange {
+        command: "ZREVRANK",
+        reference: "ERR wrong number of arguments",
+        subject: "ERR syntax error",
+        since: (7, 2),
+        reason: "7.2 has the option WITHSCORE",
     },
 ];
 
@@ -342,6 +379,18 @@ pub const ENCODING_CHANGES: &[EncodingChange] = &[
         subject: "listpack",
         since: (7, 2),
         reason: "7.2 stores the result of set algebra as a listpack when a source is one",
+    },
+    EncodingChange {
+        reference: "intset",
+        subject: "hashtable",
+        since: (7, 2),
+        reason: "7.2 makes a new set large enough for all arguments, equal ones too",
+    },
+    EncodingChange {
+        reference: "listpack",
+        subject: "hashtable",
+        since: (7, 2),
+        reason: "7.2 makes a hash large enough for all arguments of HSET, equal fields too",
     },
     EncodingChange {
         reference: "quicklist",

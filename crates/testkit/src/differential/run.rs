@@ -414,6 +414,11 @@ impl<'a> Run<'a> {
             subject,
             paired,
         )?;
+        let scores_as_numbers = |found: Option<Vec<Vec<Reply>>>| match found {
+            Some(pairs) if name_of(command) == "ZSCAN" => Some(with_numbers(pairs)),
+            found => found,
+        };
+        let (left, right) = (scores_as_numbers(left), scores_as_numbers(right));
         Ok(match (left, right) {
             (Some(left), Some(right)) if left == right => Ok(()),
             (Some(left), Some(right)) => {
@@ -532,6 +537,22 @@ fn compare_exec(
             .map_err(|why| format!("{}: {why}", words(command)))?;
     }
     Ok(())
+}
+
+/// Members with their scores in one form of text: which form a server prints depends on
+/// its version.
+fn with_numbers(mut pairs: Vec<Vec<Reply>>) -> Vec<Vec<Reply>> {
+    for pair in &mut pairs {
+        if let [_, Reply::Bulk(score)] = pair.as_mut_slice()
+            && let Some(number) = std::str::from_utf8(score)
+                .ok()
+                .and_then(|text| text.parse::<f64>().ok())
+        {
+            *score = format!("{number:?}").into_bytes();
+        }
+    }
+    pairs.sort();
+    pairs
 }
 
 /// Goes on with an iteration that `first` began; the sorted set of what it returned.

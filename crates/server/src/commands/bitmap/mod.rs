@@ -16,3 +16,6 @@ pub const COMMANDS: &[&Command] = &[
     &bit::GETBIT,
     &bit::SETBIT,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@ use ochre_resp::{Protocol, Reply};
 use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::commands::{pubsub, transactions};
-use crate::error::Error;
 use crate::execute::Call;
 
 pub const QUIT: Command = Command {
@@ -58,19 +57,8 @@ fn reset(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome 
 }
 
 fn select(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    let db = database(call, args.next()?)?;
+    let db = args.database(call.server.store.databases())?;
     call.session.select(db);
     out.ok();
     Ok(Flow::Done)
-}
-
-/// The database of this number.
-fn database(call: &Call<'_>, argument: &[u8]) -> Result<u16, Error> {
-    let index = ochre_structures::number::parse_i64(argument)
-        .filter(|index| i32::try_from(*index).is_ok())
-        .ok_or(Error::NotInteger)?;
-    u16::try_from(index)
-        .ok()
-        .filter(|db| usize::from(*db) < call.server.store.databases())
-        .ok_or(Error::text("ERR DB index is out of range"))
 }

@@ -33,7 +33,7 @@ fn copy(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> O
         if args.keyword("REPLACE") {
             replace = true;
         } else if args.len() > 1 && args.keyword("DB") {
-            target = database(view, args)?;
+            target = args.database(view.databases())?;
         } else {
             return Err(Error::Syntax);
         }
@@ -71,7 +71,7 @@ pub const MOVE: Command = Command {
 fn move_key(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.next()?;
     let home = view.db();
-    let target = database(view, args)?;
+    let target = args.database(view.databases())?;
     if target == home {
         return Err(SAME_OBJECT);
     }
@@ -93,20 +93,4 @@ fn move_key(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) 
     view.select(home);
     out.integer(1);
     Ok(Flow::Done)
-}
-
-/// The next argument as the number of a database.
-fn database(view: &WriteView<'_, '_>, args: &mut Args<'_>) -> Result<u16, Error> {
-    let number = args.integer()?;
-    if i32::try_from(number).is_err() {
-        return Err(Error::owned(format!(
-            "ERR value is out of range, value must between {} and {}",
-            i32::MIN,
-            i32::MAX
-        )));
-    }
-    u16::try_from(number)
-        .ok()
-        .filter(|&db| usize::from(db) < view.databases())
-        .ok_or(Error::text("ERR DB index is out of range"))
 }

@@ -17,6 +17,8 @@ const DEFAULT_COUNT: usize = 10;
 /// `invalid cursor`
 pub fn cursor(args: &mut Args<'_>) -> Result<u64, Error> {
     let text = args.next()?;
+    // C stops at a NUL.
+    let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
     // No digits at all read as 0.
     if text.is_empty() {
         return Ok(0);
@@ -60,15 +62,18 @@ pub struct Filter {
     pub pattern: Pattern,
     /// At least as many elements are looked at.
     pub count: usize,
+    /// Fields without their values.
+    pub names_only: bool,
     /// The name of a type, in any case, known or not.
     kind: Option<Box<[u8]>>,
 }
 
-/// What is scanned: only keys have types.
+/// What is scanned: only keys have types, only fields have values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scanned {
     Keys,
     Elements,
+    Fields,
 }
 
 impl Filter {
@@ -77,6 +82,7 @@ impl Filter {
         Self {
             pattern: Pattern::new(pattern),
             count: usize::MAX,
+            names_only: false,
             kind: None,
         }
     }
@@ -89,6 +95,7 @@ impl Filter {
         let mut filter = Self {
             pattern: Pattern::default(),
             count: DEFAULT_COUNT,
+            names_only: false,
             kind: None,
         };
         while !args.is_empty() {
@@ -103,6 +110,8 @@ impl Filter {
                 filter.pattern = Pattern::new(args.next()?);
             } else if has_value && scanned == Scanned::Keys && args.keyword("TYPE") {
                 filter.kind = Some(args.next()?.into());
+            } else if scanned == Scanned::Fields && args.keyword("NOVALUES") {
+                filter.names_only = true;
             } else {
                 return Err(Error::Syntax);
             }
@@ -137,6 +146,9 @@ mod tests {
         assert_eq!(read_cursor(b"+7"), Some(7));
         assert_eq!(read_cursor(b"-1"), Some(u64::MAX));
         assert_eq!(read_cursor(b""), Some(0));
+        assert_eq!(read_cursor(b"5\0x"), Some(5));
+        assert_eq!(read_cursor(b"\0\r"), Some(0));
+        assert_eq!(read_cursor(b"7\0x"), Some(7));
         for wrong in [
             &b" 1"[..],
             b"1 ",

@@ -1,5 +1,25 @@
-//! The geo commands.
+//! Places on the globe, kept in sorted sets.
+//!
+//! - `place`: places in arguments and replies; `query`: what a search asks for;
+//! - the others: one idea each, with its commands.
+
+mod add;
+mod look;
+mod place;
+mod query;
+mod search;
 
 use super::spec::Command;
 
-pub const COMMANDS: &[&Command] = &[];
+pub const COMMANDS: &[&Command] = &[
+    &add::GEOADD,
+    &look::GEODIST,
+    &look::GEOHASH,
+    &look::GEOPOS,
+    &search::GEORADIUS,
+    &search::GEORADIUSBYMEMBER,
+    &search::GEORADIUSBYMEMBER_RO,
+    &search::GEORADIUS_RO,
+    &search::GEOSEARCH,
+    &search::GEOSEARCHSTORE,
+];

@@ -15,3 +15,6 @@ pub const COMMANDS: &[&Command] = &[
     &merge::PFMERGE,
     &debug::PFSELFTEST,
 ];
+
+#[cfg(test)]
+mod tests;

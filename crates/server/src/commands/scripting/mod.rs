@@ -1,5 +1,14 @@
-//! The scripting commands.
+//! Scripts: EVAL and its relatives, SCRIPT.
+
+mod eval;
+mod script;
 
 use super::spec::Command;
 
-pub const COMMANDS: &[&Command] = &[];
+pub const COMMANDS: &[&Command] = &[
+    &eval::EVAL,
+    &eval::EVALSHA,
+    &eval::EVALSHA_RO,
+    &eval::EVAL_RO,
+    &script::SCRIPT,
+];

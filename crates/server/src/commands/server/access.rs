@@ -126,7 +126,7 @@ fn cat(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
                 out.bulk(name.as_bytes());
             }
         }
-        _ => return Err(Error::Arity("acl|cat".into())),
+        _ => return Err(Error::subcommand("ACL", args.all()[1])),
     }
     Ok(Flow::Done)
 }

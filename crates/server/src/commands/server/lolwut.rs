@@ -6,7 +6,6 @@ use ochre_structures::number;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::config::REDIS_VERSION;
-use crate::error::Error;
 use crate::execute::Call;
 
 pub const LOLWUT: Command = Command {
@@ -26,14 +25,13 @@ fn lolwut(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome 
     if args.len() >= 2 && args.keyword("VERSION") {
         args.integer()?;
     }
-    let size = |argument: Option<&&[u8]>, usual: usize, largest: usize| match argument {
-        None => Ok(usual),
-        Some(text) => number::parse_i64(text)
-            .map(|wanted| wanted.clamp(1, largest as i64) as usize)
-            .ok_or(Error::NotInteger),
+    let size = |argument: Option<&&[u8]>, usual: usize, largest: usize| {
+        argument
+            .and_then(|text| number::parse_i64(text))
+            .map_or(usual, |wanted| wanted.clamp(1, largest as i64) as usize)
     };
-    let columns = size(args.rest().first(), USUAL.0, LARGEST.0)?;
-    let rows = size(args.rest().get(1), USUAL.1, LARGEST.1)?;
+    let columns = size(args.rest().first(), USUAL.0, LARGEST.0);
+    let rows = size(args.rest().get(1), USUAL.1, LARGEST.1);
     let mut picture = strata(columns, rows, &mut || call.local.random());
     picture.push_str(&format!("\nLayers of ochre. Redis ver. {REDIS_VERSION}\n"));
     out.verbatim("txt", picture.as_bytes());

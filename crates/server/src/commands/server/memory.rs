@@ -99,17 +99,19 @@ fn usage(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     Ok(Flow::Done)
 }
 
-/// Below this use there is nothing to diagnose.
+/// With less than this beyond what an empty server uses there is nothing to diagnose.
 const EMPTY_BYTES: u64 = 5 << 20;
 
 fn doctor(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let memory = &call.server.memory;
     let reading = memory.measure();
     let used = reading.allocated_bytes;
-    let text = if used < EMPTY_BYTES {
-        "Hi Sam, this instance is empty or is using very little memory, my issue detector can't \
+    let data = used.saturating_sub(memory.startup_bytes());
+    let text = if data < EMPTY_BYTES {
+        "Hi Sam, this instance is empty or is using very little memory, my issues detector can't \
          be used in these conditions. Please, leave for your mission on Earth and fill it with \
-         some data.\n"
+         some data. The new Sam and I will be back to our programming as soon as I finished \
+         rebooting.\n"
             .to_owned()
     } else {
         let mut issues = String::new();

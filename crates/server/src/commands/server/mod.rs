@@ -9,6 +9,7 @@ mod keyspace;
 mod latency;
 mod lolwut;
 mod memory;
+mod monitor;
 mod process;
 mod replication;
 mod slowlog;
@@ -28,6 +29,7 @@ pub const COMMANDS: &[&Command] = &[
     &lolwut::LOLWUT,
     &memory::MEMORY,
     &access::MODULE,
+    &monitor::MONITOR,
     &replication::REPLICAOF,
     &replication::ROLE,
     &process::SHUTDOWN,

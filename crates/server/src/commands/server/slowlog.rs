@@ -60,7 +60,8 @@ const RESET: Command = Command {
 fn get(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let count = match args.rest() {
         [] => DEFAULT_COUNT,
-        [count, ..] => {
+        [_, _, ..] => return Err(Error::subcommand("SLOWLOG", args.all()[1])),
+        [count] => {
             let error = Error::text("ERR count should be greater than or equal to -1");
             match number::parse_i64(count) {
                 Some(-1) => usize::MAX,

@@ -38,3 +38,6 @@ pub const COMMANDS: &[&Command] = &[
     &get::STRLEN,
     &range::SUBSTR,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ mod exec;
 mod multi;
 mod watch;
 
-pub use multi::{Transaction, queue, runs_within_multi};
+pub use multi::{Transaction, forget_transaction, queue, runs_within_multi};
 pub use watch::{Watching, forget};
 
 use super::spec::Command;

@@ -97,11 +97,17 @@ pub const DISCARD: Command = Command {
 };
 
 fn discard(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    if call.session.multi.take().is_none() {
+    if call.session.multi.is_none() {
         return Err(Error::text("ERR DISCARD without MULTI"));
     }
-    call.session.update(|state| state.multi = -1);
-    watch::forget(call.server, call.session);
+    forget_transaction(call);
     out.ok();
     Ok(Flow::Done)
+}
+
+/// Forgets what was queued and what is watched.
+pub fn forget_transaction(call: &mut Call<'_>) {
+    call.session.multi = None;
+    call.session.update(|state| state.multi = -1);
+    watch::forget(call.server, call.session);
 }

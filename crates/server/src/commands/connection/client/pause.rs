@@ -61,6 +61,9 @@ pub const UNBLOCK: Command = Command {
 };
 
 fn pause(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len() > 2 {
+        return Err(Error::subcommand("CLIENT", args.all()[1]));
+    }
     let timeout = args.next()?;
     let what = if args.is_empty() || args.keyword("ALL") {
         Paused::All
@@ -69,9 +72,6 @@ fn pause(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     } else {
         return Err(Error::text("ERR CLIENT PAUSE mode must be WRITE or ALL"));
     };
-    if !args.is_empty() {
-        return Err(Error::Syntax);
-    }
     let timeout_ms = number::parse_i64(timeout)
         .ok_or(Error::text("ERR timeout is not an integer or out of range"))?;
     if timeout_ms < 0 {
@@ -95,6 +95,9 @@ fn unpause(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcom
 }
 
 fn unblock(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len() > 2 {
+        return Err(Error::subcommand("CLIENT", args.all()[1]));
+    }
     let id = args.next()?;
     let error = if args.is_empty() || args.keyword("TIMEOUT") {
         false
@@ -106,14 +109,19 @@ fn unblock(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome
         ));
     };
     let id = number::parse_i64(id).ok_or(Error::NotInteger)?;
-    let target = u64::try_from(id)
+    let ended = u64::try_from(id)
         .ok()
         .and_then(|id| call.server.clients.get(id))
-        .filter(|client| client.state.lock().flags.blocked);
-    if let Some(client) = &target {
-        let to = client.token;
-        client.send(Mail::Unblock { to, error });
+        .and_then(|client| client.wait.lock().clone())
+        // Somebody may be serving it: then it is blocked no more.
+        .filter(|wait| wait.end());
+    if let Some(wait) = &ended {
+        wait.client.send(Mail::Unblock {
+            to: wait.client.token,
+            wait: wait.number,
+            error,
+        });
     }
-    out.integer(i64::from(target.is_some()));
+    out.integer(i64::from(ended.is_some()));
     Ok(Flow::Done)
 }

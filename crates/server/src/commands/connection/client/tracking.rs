@@ -2,7 +2,7 @@
 //!
 //! This keeps and shows what was asked for; `crate::tracking` sends the invalidations.
 
-use ochre_resp::{Protocol, Reply};
+use ochre_resp::Reply;
 use ochre_structures::number;
 
 use crate::commands::args::Args;
@@ -110,7 +110,7 @@ fn tracking(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcom
             let id = number::parse_i64(args.next()?).ok_or(Error::NotInteger)?;
             let known = u64::try_from(id)
                 .ok()
-                .filter(|id| *id == 0 || call.server.clients.get(*id).is_some());
+                .filter(|id| call.server.clients.get(*id).is_some());
             wanted.redirect = known.ok_or(Error::text(
                 "ERR The client ID you want redirect to does not exist",
             ))?;
@@ -156,12 +156,6 @@ fn tracking(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcom
 
 /// Whether the wishes fit together and with what is in force.
 fn check(call: &Call<'_>, wanted: &Tracking) -> Result<(), Error> {
-    if call.session.protocol == Protocol::Resp2 && wanted.redirect == 0 {
-        return Err(Error::text(
-            "ERR Client tracking can be enabled only in RESP3 mode or with REDIRECT to a \
-             different client ID.",
-        ));
-    }
     if !wanted.broadcast && !wanted.prefixes.is_empty() {
         return Err(Error::text(
             "ERR PREFIX option requires BCAST mode to be enabled",
@@ -194,25 +188,23 @@ fn check(call: &Call<'_>, wanted: &Tracking) -> Result<(), Error> {
         ));
     }
     let existing = current.map_or(&[][..], |current| &current.prefixes);
+    let overlap = |a: &[u8], b: &[u8]| a.starts_with(b) || b.starts_with(a);
     for (index, prefix) in wanted.prefixes.iter().enumerate() {
-        let others = existing.iter().chain(&wanted.prefixes[..index]);
-        for other in others.filter(|other| *other != prefix) {
-            if other.starts_with(prefix) || prefix.starts_with(other) {
-                return Err(overlap(prefix, other, existing.contains(other)));
-            }
+        if let Some(other) = existing.iter().find(|other| overlap(prefix, other)) {
+            return Err(overlapping(prefix, other, "an existing"));
+        }
+        let mut later = wanted.prefixes[index + 1..].iter();
+        if let Some(other) = later.find(|other| overlap(prefix, other)) {
+            return Err(overlapping(prefix, other, "another provided"));
         }
     }
     Ok(())
 }
 
-fn overlap(prefix: &[u8], other: &[u8], exists: bool) -> Error {
+fn overlapping(prefix: &[u8], other: &[u8], which: &str) -> Error {
     let mut text = b"ERR Prefix '".to_vec();
     text.extend_from_slice(prefix);
-    text.extend_from_slice(if exists {
-        b"' overlaps with an existing prefix '"
-    } else {
-        b"' overlaps with another provided prefix '"
-    });
+    text.extend_from_slice(format!("' overlaps with {which} prefix '").as_bytes());
     text.extend_from_slice(other);
     text.extend_from_slice(b"'. Prefixes for a single client must not overlap.");
     Error::Bytes(text)

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
+use ochre_store::value::set::SetRef;
 use ochre_store::{Entry, Object, Type, Value};
-use ochre_structures::intset::Intset;
 use ochre_structures::list::{Direction, List};
 use ochre_structures::listpack::Listpack;
 use ochre_structures::sorted_set::SortedSet;
@@ -23,9 +23,9 @@ enum Source<'a> {
     Listpack(Listpack<'a>),
     /// Members and scores in turn.
     Pairs(Listpack<'a>),
-    Integers(Intset<'a>),
     List(&'a List),
     SortedSet(&'a SortedSet),
+    Set(SetRef<'a>),
 }
 
 impl<'a> Collection<'a> {
@@ -38,12 +38,11 @@ impl<'a> Collection<'a> {
     /// The collection that `entry` holds, if it holds one that can be sorted.
     pub fn of(entry: &'a Entry) -> Option<Self> {
         let source = match entry.value() {
-            Value::PackedList(bytes) | Value::PackedSet(bytes) => Source::Listpack(Listpack(bytes)),
+            Value::PackedList(bytes) => Source::Listpack(Listpack(bytes)),
             Value::PackedSortedSet(bytes) => Source::Pairs(Listpack(bytes)),
-            Value::IntSet(bytes) => Source::Integers(Intset::new(bytes)),
             Value::Object(Object::List(list)) => Source::List(list),
             Value::Object(Object::SortedSet(set)) => Source::SortedSet(set),
-            _ => return None,
+            _ => Source::Set(SetRef::of(entry).ok()?),
         };
         Some(Self {
             value_type: Some(entry.value_type()),
@@ -61,9 +60,9 @@ impl<'a> Collection<'a> {
             Source::Empty => 0,
             Source::Listpack(elements) => elements.len(),
             Source::Pairs(pairs) => pairs.len() / 2,
-            Source::Integers(set) => set.len(),
             Source::List(list) => list.len(),
             Source::SortedSet(set) => set.len(),
+            Source::Set(set) => set.len(),
         }
     }
 
@@ -83,21 +82,25 @@ impl<'a> Collection<'a> {
                     elements.push_with(|bytes| member.write_to(bytes));
                 }
             }
-            Source::Integers(set) => {
-                for integer in set.iter().skip(skip).take(take) {
-                    let mut digits = itoa::Buffer::new();
-                    elements.push(digits.format(integer).as_bytes());
-                }
-            }
             Source::List(list) => {
                 for element in list.iter_from(skip, Direction::Forward).take(take) {
                     elements.push_with(|bytes| element.write_to(bytes));
                 }
             }
             Source::SortedSet(set) => {
-                for (member, _) in set.by_rank(range) {
+                for (member, _) in set.by_rank(range.clone()) {
                     elements.push(member);
                 }
+            }
+            Source::Set(set) => {
+                let mut index = 0;
+                set.visit_while(|member| {
+                    if range.contains(&index) {
+                        elements.push_with(|bytes| member.write_to(bytes));
+                    }
+                    index += 1;
+                    index < range.end
+                });
             }
         }
         elements

@@ -1,7 +1,7 @@
 //! The patterns of BY and GET: keys, or fields of hashes, that an element names.
 
-use ochre_store::{Entry, ReadView, Value};
-use ochre_structures::listpack::Listpack;
+use ochre_store::value::hash::HashRef;
+use ochre_store::{Entry, ReadView};
 
 use crate::commands::string::value;
 
@@ -85,24 +85,9 @@ fn with_field<R>(
     now_ms: i64,
     look: impl FnOnce(&[u8]) -> R,
 ) -> Option<R> {
-    let mut digits = itoa::Buffer::new();
-    match entry.value() {
-        Value::PackedHash(bytes) => {
-            let pack = Listpack(bytes);
-            let value = pack.next(pack.find(field, 1)?)?;
-            Some(look(pack.at(value)?.as_bytes(&mut digits)))
-        }
-        Value::PackedHashEx(bytes) => {
-            let pack = Listpack(bytes);
-            let value = pack.next(pack.find(field, 2)?)?;
-            let deadline_ms = pack.at(pack.next(value)?)?.as_integer().unwrap_or(0);
-            if deadline_ms != 0 && deadline_ms <= now_ms {
-                return None;
-            }
-            Some(look(pack.at(value)?.as_bytes(&mut digits)))
-        }
-        _ => None,
-    }
+    let hash = HashRef::of(entry, u64::try_from(now_ms).unwrap_or(0)).ok()?;
+    let found = hash.find(field)?;
+    Some(look(found.value.as_bytes(&mut itoa::Buffer::new())))
 }
 
 #[cfg(test)]

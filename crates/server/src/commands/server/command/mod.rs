@@ -136,7 +136,7 @@ fn info(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     for name in args.rest() {
         match table.find_full(name) {
             Some(known) => info::write(table, known, out),
-            None => out.null_array(),
+            None => out.null(),
         }
     }
     Ok(Flow::Done)

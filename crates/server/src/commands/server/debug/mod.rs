@@ -112,7 +112,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ),
     sub(
         "OBJECT <key>",
-        1..=2,
+        1..=1,
         "Low-level facts about a value.",
         keys::object,
     ),
@@ -198,12 +198,7 @@ fn debug(
     });
     match found {
         Some(sub) => (sub.run)(whole, args, out),
-        None => {
-            let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
-            text.extend_from_slice(&name[..name.len().min(128)]);
-            text.extend_from_slice(b"'. Try DEBUG HELP.");
-            Err(Error::Bytes(text))
-        }
+        None => Err(Error::subcommand("DEBUG", name)),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Facts<'f> {
     /// Keys, keys with a deadline, and the mean time to live in milliseconds, of each
     /// database that has keys.
     pub databases: Vec<(u16, DatabaseSize)>,
+    /// Pairs of key and client that caches it (`tracking_total_items`).
+    pub tracked_items: usize,
 }
 
 /// The size of a database.
@@ -135,6 +137,14 @@ fn info(whole: &mut KeyspaceCall<'_, '_, '_, '_>, args: &mut Args<'_>, out: &mut
     } else {
         Vec::new()
     };
+    let mut tracked_items = 0;
+    if whole.call.server.trackers.keys() > 0 {
+        for index in 0..whole.view.stripes() {
+            tracked_items += whole
+                .view
+                .with_stripe(index, |stripe| stripe.tracked.items());
+        }
+    }
     let call = &mut *whole.call;
     // What this worker has counted since the last tick belongs to the figures.
     let now_ms = call.local.now_ms;
@@ -144,6 +154,7 @@ fn info(whole: &mut KeyspaceCall<'_, '_, '_, '_>, args: &mut Args<'_>, out: &mut
         config: &call.live.config,
         now_ms,
         databases,
+        tracked_items,
     };
     let mut page = Page::default();
     for section in wanted {

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Facts, Page};
+use crate::pubsub::Scope;
 
 pub fn stats(facts: &Facts<'_>, page: &mut Page) {
     let stats = &facts.server.stats;
@@ -44,9 +45,10 @@ pub fn stats(facts: &Facts<'_>, page: &mut Page) {
     page.line("current_eviction_exceeded_time", 0);
     count!("keyspace_hits", keyspace_hits);
     count!("keyspace_misses", keyspace_misses);
-    page.line("pubsub_channels", 0);
-    page.line("pubsub_patterns", 0);
-    page.line("pubsubshard_channels", 0);
+    let pubsub = &facts.server.pubsub;
+    page.line("pubsub_channels", pubsub.channel_count(Scope::Channel));
+    page.line("pubsub_patterns", pubsub.pattern_count());
+    page.line("pubsubshard_channels", pubsub.channel_count(Scope::Shard));
     page.line("latest_fork_usec", 0);
     page.line("total_forks", 0);
     page.line("migrate_cached_sockets", 0);
@@ -58,10 +60,7 @@ pub fn stats(facts: &Facts<'_>, page: &mut Page) {
     page.line("total_active_defrag_time", 0);
     page.line("current_active_defrag_time", 0);
     page.line("tracking_total_keys", facts.server.trackers.keys());
-    page.line(
-        "tracking_total_items",
-        facts.server.trackers.items(&facts.server.store),
-    );
+    page.line("tracking_total_items", facts.tracked_items);
     page.line("tracking_total_prefixes", facts.server.trackers.prefixes());
     count!("unexpected_error_replies", unexpected_errors);
     count!("total_error_replies", error_replies);

@@ -6,7 +6,7 @@
 /// Rounds a request of `bytes` up to the size that jemalloc hands out for it:
 /// multiples of 16 up to 128, then four classes per doubling (160, 192, 224, 256,
 /// 320 …). A node sized this way leaves no byte of its allocation unused.
-pub(super) fn size_class(bytes: usize) -> usize {
+pub(crate) fn size_class(bytes: usize) -> usize {
     if bytes <= 128 {
         return bytes.max(16).next_multiple_of(16);
     }

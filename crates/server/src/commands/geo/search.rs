@@ -1,0 +1,480 @@
+//! Searching for places: GEOSEARCH, GEOSEARCHSTORE, and the older GEORADIUS and
+//! GEORADIUSBYMEMBER.
+
+use ochre_resp::Reply;
+use ochre_store::value::sorted_set::SortedSetRef;
+use ochre_store::{ReadView, WriteView};
+use ochre_structures::geo::{self, Position};
+use ochre_structures::listpack::Element;
+use ochre_structures::sorted_set::ScoreBound;
+
+use super::place;
+use super::query::{Centre, Order, Query, StoredScore, Target};
+use crate::commands::args::Args;
+use crate::commands::sorted_set::{self, Counted, Name};
+use crate::commands::spec::*;
+
+pub const GEOSEARCH: Command = Command {
+    summary: "Query a sorted set representing a geospatial index to fetch members inside an area of a box or a circle.",
+    since: "6.2.0",
+    complexity: "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape.",
+    keys: &[KeySpec::one(1, RO_ACCESS)],
+    args: &[
+        key("key"),
+        one_of(
+            "from",
+            &[
+                string("member").after("FROMMEMBER"),
+                block(
+                    "longitude_latitude",
+                    &[double("longitude"), double("latitude")],
+                )
+                .after("FROMLONLAT"),
+            ],
+        ),
+        one_of(
+            "by",
+            &[
+                block(
+                    "circle",
+                    &[
+                        double("radius").after("BYRADIUS"),
+                        one_of(
+                            "unit",
+                            &[
+                                token("m", "M"),
+                                token("km", "KM"),
+                                token("ft", "FT"),
+                                token("mi", "MI"),
+                            ],
+                        ),
+                    ],
+                ),
+                block(
+                    "box",
+                    &[
+                        double("width").after("BYBOX"),
+                        double("height"),
+                        one_of(
+                            "unit",
+                            &[
+                                token("m", "M"),
+                                token("km", "KM"),
+                                token("ft", "FT"),
+                                token("mi", "MI"),
+                            ],
+                        ),
+                    ],
+                ),
+            ],
+        ),
+        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+        block(
+            "count",
+            &[integer("count").after("COUNT"), token("any", "ANY").opt()],
+        )
+        .opt(),
+        token("withcoord", "WITHCOORD").opt(),
+        token("withdist", "WITHDIST").opt(),
+        token("withhash", "WITHHASH").opt(),
+    ],
+    history: &[("7.0.0", "Added support for uppercase unit names.")],
+    ..command("geosearch", Group::Geo, -7, Run::Read(geosearch))
+};
+
+pub const GEOSEARCHSTORE: Command = Command {
+    summary: "Query a sorted set representing a geospatial index to fetch members inside an area of a box or a circle, and store the result in another key.",
+    since: "6.2.0",
+    complexity: "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape.",
+    flags: Flags::DENYOOM,
+    keys: &[KeySpec::one(1, OW_UPDATE), KeySpec::one(2, RO_ACCESS)],
+    args: &[
+        key("destination"),
+        key("source").spec(1),
+        one_of(
+            "from",
+            &[
+                string("member").after("FROMMEMBER"),
+                block(
+                    "longitude_latitude",
+                    &[double("longitude"), double("latitude")],
+                )
+                .after("FROMLONLAT"),
+            ],
+        ),
+        one_of(
+            "by",
+            &[
+                block(
+                    "circle",
+                    &[
+                        double("radius").after("BYRADIUS"),
+                        one_of(
+                            "unit",
+                            &[
+                                token("m", "M"),
+                                token("km", "KM"),
+                                token("ft", "FT"),
+                                token("mi", "MI"),
+                            ],
+                        ),
+                    ],
+                ),
+                block(
+                    "box",
+                    &[
+                        double("width").after("BYBOX"),
+                        double("height"),
+                        one_of(
+                            "unit",
+                            &[
+                                token("m", "M"),
+                                token("km", "KM"),
+                                token("ft", "FT"),
+                                token("mi", "MI"),
+                            ],
+                        ),
+                    ],
+                ),
+            ],
+        ),
+        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+        block(
+            "count",
+            &[integer("count").after("COUNT"), token("any", "ANY").opt()],
+        )
+        .opt(),
+        token("storedist", "STOREDIST").opt(),
+    ],
+    history: &[("7.0.0", "Added support for uppercase unit names.")],
+    ..command("geosearchstore", Group::Geo, -8, Run::Write(geosearchstore))
+};
+
+pub const GEORADIUS: Command = Command {
+    summary: "Query a sorted set representing a geospatial index to fetch members matching a given maximum distance from a point.",
+    since: "3.2.0",
+    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
+    flags: Flags::DENYOOM,
+    keys: &[
+        KeySpec::one(1, RO_ACCESS),
+        KeySpec::behind("STORE", 6, OW_UPDATE),
+        KeySpec::behind("STOREDIST", 6, OW_UPDATE),
+    ],
+    find_keys: Some(find_keys_of_georadius),
+    args: &[
+        key("key"),
+        double("longitude"),
+        double("latitude"),
+        double("radius"),
+        one_of(
+            "unit",
+            &[
+                token("m", "M"),
+                token("km", "KM"),
+                token("ft", "FT"),
+                token("mi", "MI"),
+            ],
+        ),
+        token("withcoord", "WITHCOORD").opt(),
+        token("withdist", "WITHDIST").opt(),
+        token("withhash", "WITHHASH").opt(),
+        block(
+            "count",
+            &[
+                integer("count").after("COUNT"),
+                token("any", "ANY").since("6.2.0").opt(),
+            ],
+        )
+        .opt(),
+        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+        key("key").spec(1).after("STORE").opt(),
+        key("key").spec(2).after("STOREDIST").opt(),
+    ],
+    history: &[
+        ("6.2.0", "Added the `ANY` option for `COUNT`."),
+        ("7.0.0", "Added support for uppercase unit names."),
+    ],
+    deprecated_since: Some("6.2.0"),
+    replaced_by: Some("`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
+    ..command("georadius", Group::Geo, -6, Run::Write(georadius))
+};
+
+pub const GEORADIUS_RO: Command = Command {
+    summary: "A read-only variant for GEORADIUS.",
+    since: "3.2.10",
+    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
+    keys: &[KeySpec::one(1, RO_ACCESS)],
+    args: &[
+        key("key"),
+        double("longitude"),
+        double("latitude"),
+        double("radius"),
+        one_of(
+            "unit",
+            &[
+                token("m", "M"),
+                token("km", "KM"),
+                token("ft", "FT"),
+                token("mi", "MI"),
+            ],
+        ),
+        token("withcoord", "WITHCOORD").opt(),
+        token("withdist", "WITHDIST").opt(),
+        token("withhash", "WITHHASH").opt(),
+        block(
+            "count",
+            &[
+                integer("count").after("COUNT"),
+                token("any", "ANY").since("6.2.0").opt(),
+            ],
+        )
+        .opt(),
+        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+    ],
+    history: &[("6.2.0", "Added the `ANY` option for `COUNT`.")],
+    deprecated_since: Some("6.2.0"),
+    replaced_by: Some("`GEOSEARCH` with the `BYRADIUS` argument"),
+    ..command("georadius_ro", Group::Geo, -6, Run::Read(georadius_ro))
+};
+
+pub const GEORADIUSBYMEMBER: Command = Command {
+    summary: "Query a sorted set representing a geospatial index to fetch members matching a given maximum distance from a member.",
+    since: "3.2.0",
+    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
+    flags: Flags::DENYOOM,
+    keys: &[
+        KeySpec::one(1, RO_ACCESS),
+        KeySpec::behind("STORE", 5, OW_UPDATE),
+        KeySpec::behind("STOREDIST", 5, OW_UPDATE),
+    ],
+    find_keys: Some(find_keys_of_georadiusbymember),
+    args: &[
+        key("key"),
+        string("member"),
+        double("radius"),
+        one_of(
+            "unit",
+            &[
+                token("m", "M"),
+                token("km", "KM"),
+                token("ft", "FT"),
+                token("mi", "MI"),
+            ],
+        ),
+        token("withcoord", "WITHCOORD").opt(),
+        token("withdist", "WITHDIST").opt(),
+        token("withhash", "WITHHASH").opt(),
+        block(
+            "count",
+            &[integer("count").after("COUNT"), token("any", "ANY").opt()],
+        )
+        .opt(),
+        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+        key("key").spec(1).after("STORE").opt(),
+        key("key").spec(2).after("STOREDIST").opt(),
+    ],
+    history: &[("7.0.0", "Added support for uppercase unit names.")],
+    deprecated_since: Some("6.2.0"),
+    replaced_by: Some(
+        "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
+    ),
+    ..command(
+        "georadiusbymember",
+        Group::Geo,
+        -5,
+        Run::Write(georadiusbymember),
+    )
+};
+
+pub const GEORADIUSBYMEMBER_RO: Command = Command {
+    summary: "A read-only variant for GEORADIUSBYMEMBER.",
+    since: "3.2.10",
+    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
+    keys: &[KeySpec::one(1, RO_ACCESS)],
+    args: &[
+        key("key"),
+        string("member"),
+        double("radius"),
+        one_of(
+            "unit",
+            &[
+                token("m", "M"),
+                token("km", "KM"),
+                token("ft", "FT"),
+                token("mi", "MI"),
+            ],
+        ),
+        token("withcoord", "WITHCOORD").opt(),
+        token("withdist", "WITHDIST").opt(),
+        token("withhash", "WITHHASH").opt(),
+        block(
+            "count",
+            &[integer("count").after("COUNT"), token("any", "ANY").opt()],
+        )
+        .opt(),
+        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+    ],
+    deprecated_since: Some("6.2.0"),
+    replaced_by: Some("`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),
+    ..command(
+        "georadiusbymember_ro",
+        Group::Geo,
+        -5,
+        Run::Read(georadiusbymember_ro),
+    )
+};
+
+/// The keys of GEORADIUS: where it searches, and every one that it may store in.
+fn find_keys(argv: &[&[u8]], options: usize) -> Option<Vec<(usize, KeyFlags)>> {
+    let mut keys = vec![(1, RO_ACCESS)];
+    for at in options + 1..argv.len() {
+        let word = argv[at - 1];
+        if word.eq_ignore_ascii_case(b"STORE") || word.eq_ignore_ascii_case(b"STOREDIST") {
+            keys.push((at, OW_UPDATE));
+        }
+    }
+    Some(keys)
+}
+
+fn find_keys_of_georadius(argv: &[&[u8]]) -> Option<Vec<(usize, KeyFlags)>> {
+    find_keys(argv, 6)
+}
+
+fn find_keys_of_georadiusbymember(argv: &[&[u8]]) -> Option<Vec<(usize, KeyFlags)>> {
+    find_keys(argv, 5)
+}
+
+fn geosearch(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    answer(view, args, Centre::Option, out)
+}
+
+fn georadius_ro(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    answer(view, args, Centre::Coordinates, out)
+}
+
+fn georadiusbymember_ro(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    answer(view, args, Centre::Member, out)
+}
+
+fn geosearchstore(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    answer_or_store(view, args, Centre::Option, Target::First, out)
+}
+
+fn georadius(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+    answer_or_store(view, args, Centre::Coordinates, Target::Option, out)
+}
+
+fn georadiusbymember(
+    view: &mut WriteView<'_, '_>,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    answer_or_store(view, args, Centre::Member, Target::Option, out)
+}
+
+fn answer(view: &ReadView<'_>, args: &mut Args<'_>, centre: Centre, out: &mut Reply) -> Outcome {
+    let (set, query) = Query::parse(view, args, centre, Target::Never)?;
+    write(&query, &search(set, &query), out);
+    Ok(Flow::Done)
+}
+
+fn answer_or_store(
+    view: &mut WriteView<'_, '_>,
+    args: &mut Args<'_>,
+    centre: Centre,
+    target: Target,
+    out: &mut Reply,
+) -> Outcome {
+    let read = view.read();
+    let (set, query) = Query::parse(&read, args, centre, target)?;
+    let found = search(set, &query);
+    let Some(to) = query.store else {
+        write(&query, &found, out);
+        return Ok(Flow::Done);
+    };
+    let score = |place: &Found<'_>| match query.stored_score {
+        StoredScore::Cell => place.score,
+        StoredScore::Distance => place.distance_m / query.unit.metres(),
+    };
+    let members = found
+        .iter()
+        .map(|place| (Name::from(place.member), score(place)));
+    let new = sorted_set::assemble(view, members.collect());
+    let event = match target {
+        Target::First => "geosearchstore",
+        _ => "georadiusstore",
+    };
+    sorted_set::store(view, to, new, event, Counted::PerMember, out);
+    Ok(Flow::Done)
+}
+
+/// A place that was found.
+struct Found<'a> {
+    member: Element<'a>,
+    score: f64,
+    position: Position,
+    distance_m: f64,
+}
+
+/// The places that a search asks for, in its order.
+fn search<'a>(set: Option<SortedSetRef<'a>>, query: &Query<'_>) -> Vec<Found<'a>> {
+    let mut found = Vec::new();
+    let (Some(set), Some(area)) = (set, query.area()) else {
+        return found;
+    };
+    let enough = if query.any { query.count } else { usize::MAX };
+    'cells: for cell in area.score_ranges() {
+        let min = ScoreBound::Inclusive(cell.start as f64);
+        let max = ScoreBound::Exclusive(cell.end as f64);
+        for (member, score) in set.by_rank(set.score_ranks(min, max)) {
+            let position = geo::decode(score);
+            if let Some(distance_m) = area.distance_within(position) {
+                found.push(Found {
+                    member,
+                    score,
+                    position,
+                    distance_m,
+                });
+                if found.len() >= enough {
+                    break 'cells;
+                }
+            }
+        }
+    }
+    let nearer = |a: &Found<'_>, b: &Found<'_>| {
+        a.distance_m
+            .partial_cmp(&b.distance_m)
+            .unwrap_or(std::cmp::Ordering::Equal)
+    };
+    match query.order {
+        Order::None => {}
+        Order::Ascending => found.sort_by(nearer),
+        Order::Descending => found.sort_by(|a, b| nearer(b, a)),
+    }
+    if query.count > 0 {
+        found.truncate(query.count);
+    }
+    found
+}
+
+fn write(query: &Query<'_>, found: &[Found<'_>], out: &mut Reply) {
+    let extras = usize::from(query.with_distance)
+        + usize::from(query.with_hash)
+        + usize::from(query.with_position);
+    out.array(found.len());
+    for place in found {
+        if extras > 0 {
+            out.array(extras + 1);
+        }
+        sorted_set::write_name(out, place.member);
+        if query.with_distance {
+            place::write_distance(out, place.distance_m / query.unit.metres());
+        }
+        if query.with_hash {
+            out.integer(place.score as i64);
+        }
+        if query.with_position {
+            place::write_position(out, place.position);
+        }
+    }
+}

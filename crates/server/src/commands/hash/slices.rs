@@ -1,0 +1,116 @@
+//! Replies drawn from large hashes in slices, while others go on changing the hash.
+
+use ochre_resp::{Reply, Source};
+use ochre_store::value::hash::{Field, HashRef};
+use ochre_structures::field_map::{FieldMap, FrozenFieldMap};
+
+use crate::commands::element::{self, LONG_REPLY};
+use crate::commands::sampling::Dice;
+
+/// What of each field is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Names,
+    Values,
+    Both,
+}
+
+/// Writes what is wanted of one field.
+#[inline]
+pub fn write_field(field: &Field<'_>, part: Part, out: &mut Reply) {
+    if part != Part::Values {
+        element::write(field.name, out);
+    }
+    if part != Part::Names {
+        element::write(field.value, out);
+    }
+}
+
+/// The fields of a frozen hash that are live at a moment.
+struct Fields {
+    frozen: FrozenFieldMap,
+    now_ms: u64,
+    part: Part,
+}
+
+impl Source for Fields {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        let end = out.len().saturating_add(budget_bytes);
+        let (now_ms, part) = (self.now_ms, self.part);
+        while out.len() < end {
+            let taken = self.frozen.take_slice(|field| {
+                if field.is_due(now_ms) {
+                    return;
+                }
+                if part != Part::Values {
+                    out.bulk(field.field);
+                }
+                if part != Part::Names {
+                    out.bulk(field.value);
+                }
+            });
+            if !taken {
+                return false;
+            }
+        }
+        !self.frozen.is_empty()
+    }
+}
+
+/// Writes all fields of `hash`, whose header is written already.
+pub fn write_fields(hash: HashRef<'_>, now_ms: u64, part: Part, out: &mut Reply) {
+    match hash.freeze() {
+        Some(frozen) if frozen.len() > LONG_REPLY => out.source(Box::new(Fields {
+            frozen,
+            now_ms,
+            part,
+        })),
+        _ => hash.visit(|field| write_field(&field, part, out)),
+    }
+}
+
+/// Fields drawn at random, the same ones again and again.
+struct Draws {
+    map: FieldMap,
+    part: Part,
+    left: usize,
+    dice: Dice,
+}
+
+impl Source for Draws {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        let end = out.len().saturating_add(budget_bytes);
+        while self.left > 0 && out.len() < end {
+            let Some(field) = self.map.random(&mut || self.dice.roll()) else {
+                return false;
+            };
+            if self.part == Part::Both {
+                pair_header(out);
+            }
+            out.bulk(field.field);
+            if self.part == Part::Both {
+                out.bulk(field.value);
+            }
+            self.left -= 1;
+        }
+        self.left > 0
+    }
+}
+
+/// The header of one field with its value, where the protocol has one.
+pub fn pair_header(out: &mut Reply) {
+    if out.is_resp3() {
+        out.array(2);
+    }
+}
+
+/// Writes `count` fields drawn at random from `map`, where none is past its deadline. The
+/// header is written already.
+pub fn write_draws(map: FieldMap, part: Part, count: usize, seed: u64, out: &mut Reply) {
+    out.source(Box::new(Draws {
+        map,
+        part,
+        left: count,
+        dice: Dice::seeded(seed),
+    }));
+}

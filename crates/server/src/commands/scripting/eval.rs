@@ -1,0 +1,261 @@
+//! EVAL, EVALSHA and their read-only variants.
+
+use std::sync::Arc;
+
+use ochre_resp::Reply;
+use ochre_structures::number;
+
+use crate::commands::args::Args;
+use crate::commands::spec::*;
+use crate::error::Error;
+use crate::execute::Call;
+use crate::script::cache::{Script, parse_sha};
+use crate::script::running::What;
+use crate::script::{Engine, Program};
+use crate::unit::{Kind, StripeList, Unit};
+
+const FLAGS: Flags = Flags::NOSCRIPT
+    .or(Flags::STALE)
+    .or(Flags::SKIP_MONITOR)
+    .or(Flags::MAY_REPLICATE)
+    .or(Flags::NO_MANDATORY_KEYS);
+const RO_FLAGS: Flags = Flags::NOSCRIPT
+    .or(Flags::STALE)
+    .or(Flags::SKIP_MONITOR)
+    .or(Flags::NO_MANDATORY_KEYS)
+    .or(Flags::READONLY);
+const RW_ANY: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE);
+const KEYS: &[KeySpec] = &[KeySpec {
+    notes: "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
+    ..KeySpec::counted(2, RW_ANY)
+}];
+const RO_KEYS: &[KeySpec] = &[KeySpec {
+    notes: "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
+    ..KeySpec::counted(2, RO_ACCESS)
+}];
+
+pub const EVAL: Command = Command {
+    summary: "Executes a server-side Lua script.",
+    since: "2.6.0",
+    complexity: "Depends on the script that is executed.",
+    flags: FLAGS,
+    find_keys: Some(find_keys),
+    keys: KEYS,
+    args: &[
+        string("script"),
+        integer("numkeys"),
+        key("key").opt().many(),
+        string("arg").opt().many(),
+    ],
+    ..command("eval", Group::Scripting, -3, Run::Unit(eval))
+};
+
+pub const EVALSHA: Command = Command {
+    summary: "Executes a server-side Lua script by SHA1 digest.",
+    since: "2.6.0",
+    complexity: "Depends on the script that is executed.",
+    flags: FLAGS,
+    find_keys: Some(find_keys),
+    keys: KEYS,
+    args: &[
+        string("sha1"),
+        integer("numkeys"),
+        key("key").opt().many(),
+        string("arg").opt().many(),
+    ],
+    ..command("evalsha", Group::Scripting, -3, Run::Unit(evalsha))
+};
+
+pub const EVAL_RO: Command = Command {
+    summary: "Executes a read-only server-side Lua script.",
+    since: "7.0.0",
+    complexity: "Depends on the script that is executed.",
+    flags: RO_FLAGS,
+    find_keys: Some(find_keys),
+    keys: RO_KEYS,
+    args: &[
+        string("script"),
+        integer("numkeys"),
+        key("key").many(),
+        string("arg").many(),
+    ],
+    ..command("eval_ro", Group::Scripting, -3, Run::Unit(eval_ro))
+};
+
+pub const EVALSHA_RO: Command = Command {
+    summary: "Executes a read-only server-side Lua script by SHA1 digest.",
+    since: "7.0.0",
+    complexity: "Depends on the script that is executed.",
+    flags: RO_FLAGS,
+    find_keys: Some(find_keys),
+    keys: RO_KEYS,
+    args: &[
+        string("sha1"),
+        integer("numkeys"),
+        key("key").many(),
+        string("arg").many(),
+    ],
+    ..command("evalsha_ro", Group::Scripting, -3, Run::Unit(evalsha_ro))
+};
+
+/// The keys behind their number; none where that is zero.
+pub(super) fn find_keys(argv: &[&[u8]]) -> Option<Vec<(usize, KeyFlags)>> {
+    let count = usize::try_from(number::parse_i64(argv.get(2)?)?).ok()?;
+    let last = count.checked_add(3)?;
+    (last <= argv.len()).then(|| (3..last).map(|at| (at, RW_ANY)).collect())
+}
+
+fn eval<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    let script = call.server.scripts.add(args.next()?)?;
+    run(call, unit, &script, Writes::Allowed, args, out)
+}
+
+fn eval_ro<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    let script = call.server.scripts.add(args.next()?)?;
+    run(call, unit, &script, Writes::Refused, args, out)
+}
+
+fn evalsha<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    let script = find(call, args)?;
+    run(call, unit, &script, Writes::Allowed, args, out)
+}
+
+fn evalsha_ro<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    let script = find(call, args)?;
+    run(call, unit, &script, Writes::Refused, args, out)
+}
+
+fn find(call: &Call<'_>, args: &mut Args<'_>) -> Result<Arc<Script>, Error> {
+    parse_sha(args.next()?)
+        .and_then(|sha| call.server.scripts.find(&sha))
+        .ok_or(Error::text("NOSCRIPT No matching script. Please use EVAL."))
+}
+
+/// Whether the variant of the command lets the script write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writes {
+    Allowed,
+    Refused,
+}
+
+/// The keys and the other arguments behind the number of keys.
+pub(super) fn split_arguments<'a>(
+    args: &mut Args<'a>,
+) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), Error> {
+    let count = args.integer()?;
+    let rest = args.rest();
+    let count = match usize::try_from(count) {
+        Ok(count) if count <= rest.len() => count,
+        Ok(_) => {
+            return Err(Error::text(
+                "ERR Number of keys can't be greater than number of args",
+            ));
+        }
+        Err(_) => return Err(Error::text("ERR Number of keys can't be negative")),
+    };
+    Ok(rest.split_at(count))
+}
+
+fn run<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    script: &Arc<Script>,
+    writes: Writes,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    let (keys, arguments) = split_arguments(args)?;
+    let name = String::from_utf8_lossy(&script.sha).into_owned();
+    with_engine(call, |call, engine| {
+        let function = engine.compile(script).inspect_err(|_| {
+            call.server.scripts.remove(&script.sha);
+        })?;
+        let program = Program {
+            function,
+            flags: script.flags,
+            is_read_only: writes == Writes::Refused,
+            name: &name,
+        };
+        engine
+            .set_arguments(keys, arguments)
+            .map_err(|error| Error::owned(format!("ERR {error}")))?;
+        let what = What {
+            command: args.all().iter().map(|word| word.to_vec()).collect(),
+            ..What::default()
+        };
+        locked(call, unit, keys, what, |call, unit| {
+            engine.run(call, unit, &program, Vec::new(), out)
+        })
+    })?;
+    Ok(Flow::Done)
+}
+
+/// Runs `work` with the worker's interpreter, made on first use.
+pub(super) fn with_engine<'c, R>(
+    call: &mut Call<'c>,
+    work: impl FnOnce(&mut Call<'c>, &mut Engine) -> Result<R, Error>,
+) -> Result<R, Error> {
+    let mut engine = match call.local.engine.take() {
+        Some(engine) => engine,
+        None => Engine::new(call.server)
+            .map(Box::new)
+            .map_err(|error| Error::owned(format!("ERR cannot start the interpreter: {error}")))?,
+    };
+    engine.catch_up(call.server.scripts.generation());
+    let before = engine.memory_bytes();
+    let result = work(call, &mut engine);
+    call.server
+        .scripts
+        .note_memory(before, engine.memory_bytes());
+    call.local.engine = Some(engine);
+    result
+}
+
+/// Runs `work` as a script: under the global lock and the stripes of the declared keys,
+/// visible to SCRIPT KILL.
+pub(super) fn locked<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    keys: &[&[u8]],
+    what: What,
+    work: impl FnOnce(&mut Call<'c>, &mut Unit<'c>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let server = call.server;
+    let outer = unit.kind;
+    unit.lock_script(server)?;
+    if outer == Kind::Single {
+        unit.kind = Kind::Script;
+    }
+    let mut stripes: StripeList = keys.iter().map(|key| server.store.stripe_of(key)).collect();
+    stripes.sort_unstable();
+    stripes.dedup();
+    unit.held.extend(&stripes);
+    let worker = call.session.client.worker;
+    server.script.begin(call.local.now_ms, worker, what);
+    let db = call.session.db;
+    let result = work(call, unit);
+    // SELECT within a script ends with it.
+    call.session.select(db);
+    server.script.end();
+    result
+}

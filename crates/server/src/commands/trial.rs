@@ -1,0 +1,88 @@
+//! Commands tried on a store of their own: what a write records for the journal and
+//! announces, which no reply shows. Tests only.
+//!
+//! An expectation is one line: the changes counted, the commands recorded (`as sent`
+//! where that is the command itself) and the keyspace events, as in
+//! `1 change; SET k v PXAT 11000; set k, expire k`.
+
+use ochre_resp::{Protocol, Reply};
+use ochre_store::effects::Propagation;
+use ochre_store::view::Observed;
+use ochre_store::{Effects, Scope, Settings, Store, WriteView};
+
+use super::FAMILIES;
+use super::args::Args;
+use super::spec::{Command, Run};
+
+/// The time at which every trial takes place.
+pub const NOW_MS: i64 = 1_000;
+
+fn find(name: &str) -> &'static Command {
+    let mut all = FAMILIES.iter().copied().flatten();
+    all.find(|command| command.name.eq_ignore_ascii_case(name))
+        .expect("a command of this name")
+}
+
+/// Runs the commands of `setup` and then `line`; checks the effects of the last.
+#[track_caller]
+pub fn check(setup: &[&str], line: &str, expected: &str) {
+    let (store, _) = Store::start(4, 16).expect("a thread can be started");
+    let settings = Settings::default();
+    for line in setup {
+        run(&store, &settings, line);
+    }
+    assert_eq!(describe(&run(&store, &settings, line)), expected, "{line}");
+}
+
+fn run(store: &Store, settings: &Settings, line: &str) -> Effects {
+    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    let scope = Scope {
+        store,
+        settings,
+        now_ms: NOW_MS,
+        touch: true,
+        expire: true,
+        observed: Observed::default(),
+    };
+    let mut effects = Effects {
+        recording: true,
+        wanted_events: u32::MAX,
+        ..Effects::default()
+    };
+    let mut held = store.stripes.exclusive();
+    let mut view = WriteView::new(&scope, &mut held, 0, &mut effects);
+    let mut args = Args::new(&words, 1, &[]);
+    let mut reply = Reply::new(Protocol::Resp2);
+    let Run::Write(handler) = find(line.split(' ').next().unwrap_or_default()).run else {
+        panic!("{line}: only writes have effects");
+    };
+    // An error may follow effects; what it says is for other tests.
+    let _ = handler(&mut view, &mut args, &mut reply);
+    effects
+}
+
+fn describe(effects: &Effects) -> String {
+    let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    let recorded = match &effects.propagation {
+        _ if effects.dirty == 0 => "nothing".to_owned(),
+        Propagation::AsSent => "as sent".to_owned(),
+        Propagation::Nothing => "nothing".to_owned(),
+        Propagation::As(commands) => {
+            let command = |words: &Vec<Vec<u8>>| {
+                let words: Vec<String> = words.iter().map(|word| text(word)).collect();
+                words.join(" ")
+            };
+            commands.iter().map(command).collect::<Vec<_>>().join(" | ")
+        }
+    };
+    let events = effects.events.iter().filter(|event| event.name != "new");
+    let events: Vec<String> = events
+        .map(|event| format!("{} {}", event.name, text(&event.key)))
+        .collect();
+    let plural = if effects.dirty == 1 { "" } else { "s" };
+    format!(
+        "{} change{plural}; {recorded}; {}",
+        effects.dirty,
+        events.join(", ")
+    )
+}

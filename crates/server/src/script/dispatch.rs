@@ -1,0 +1,203 @@
+//! `redis.call` and `redis.pcall`: a command within the script's unit of execution.
+
+use mlua::{Lua, MultiValue, Value};
+use ochre_resp::{Protocol, Reply};
+use ochre_structures::number;
+
+use super::convert;
+use super::flags::ScriptFlags;
+use crate::commands::spec::Flags;
+use crate::commands::table::Known;
+use crate::error::Error;
+use crate::execute::{self, Call};
+use crate::gates;
+use crate::unit::Unit;
+
+/// What the script calls, by the first argument of the prelude's `context.call`.
+const CALL: i64 = 0;
+const PCALL: i64 = 1;
+const SETRESP: i64 = 2;
+const SET_REPL: i64 = 3;
+const ACL_CHECK: i64 = 4;
+
+/// Carries a script's calls into its unit of execution.
+pub struct Dispatcher<'d, 'c> {
+    call: &'d mut Call<'c>,
+    unit: &'d mut Unit<'c>,
+    flags: ScriptFlags,
+    is_read_only: bool,
+    protocol: Protocol,
+    out: Vec<u8>,
+}
+
+impl<'d, 'c> Dispatcher<'d, 'c> {
+    pub fn new(
+        call: &'d mut Call<'c>,
+        unit: &'d mut Unit<'c>,
+        flags: ScriptFlags,
+        is_read_only: bool,
+    ) -> Self {
+        Self {
+            call,
+            unit,
+            is_read_only: is_read_only || flags.no_writes,
+            flags,
+            protocol: Protocol::Resp2,
+            out: Vec::new(),
+        }
+    }
+
+    /// The protocol version the script has chosen.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// One call of the script: whether it failed, and its result.
+    ///
+    /// # Errors
+    /// When the interpreter is out of memory.
+    pub fn call(&mut self, lua: &Lua, mut arguments: MultiValue) -> mlua::Result<(bool, Value)> {
+        let what = match arguments.pop_front() {
+            Some(Value::Integer(what)) => what as i64,
+            Some(Value::Number(what)) => what as i64,
+            _ => CALL,
+        };
+        match what {
+            SETRESP => {
+                let version = arguments.pop_front().and_then(|value| value.as_f64());
+                self.protocol = if version == Some(3.0) {
+                    Protocol::Resp3
+                } else {
+                    Protocol::Resp2
+                };
+                Ok((false, Value::Nil))
+            }
+            SET_REPL => Ok((false, Value::Nil)),
+            ACL_CHECK => match self.check(&words(&arguments)) {
+                Ok(()) => Ok((false, Value::Boolean(true))),
+                Err(error) => self.fail(lua, &error),
+            },
+            CALL | PCALL => match words_of_command(&arguments) {
+                Ok(argv) => {
+                    let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+                    self.run(lua, &argv)
+                }
+                Err(error) => self.fail(lua, &error),
+            },
+            _ => Ok((false, Value::Nil)),
+        }
+    }
+
+    fn run(&mut self, lua: &Lua, argv: &[&[u8]]) -> mlua::Result<(bool, Value)> {
+        let known = match self.admit(argv) {
+            Ok(known) => known,
+            Err(error) => return self.fail(lua, &error),
+        };
+        let server = self.call.server;
+        if !server.monitors.is_empty() {
+            server.monitors.show_scripted(self.call.session.db, argv);
+        }
+        let mut out = Reply::with_buffer(std::mem::take(&mut self.out), self.protocol);
+        let client_protocol = self.call.session.protocol;
+        self.call.session.protocol = self.protocol;
+        let dirty = self.unit.effects.dirty;
+        self.unit.run_nested(self.call, known, argv, &mut out);
+        self.call.session.protocol = client_protocol;
+        if self.unit.effects.dirty > dirty {
+            server.script.note_write();
+        }
+        let mut bytes = out.into_bytes();
+        let failed = bytes.first() == Some(&b'-');
+        let value = convert::to_lua(lua, &bytes)?;
+        bytes.clear();
+        self.out = bytes;
+        if let (true, Value::Table(error)) = (failed, &value) {
+            error.raw_set("ignore_error_stats_update", true)?;
+        }
+        Ok((failed, value))
+    }
+
+    /// Whether the script may run the command.
+    fn admit(&mut self, argv: &[&[u8]]) -> Result<&'c Known, Error> {
+        let server = self.call.server;
+        let Some(known) = server.commands.find(argv[0]) else {
+            return Err(Error::text("ERR Unknown Redis command called from script"));
+        };
+        let known = execute::resolve_known(server, known, argv).map_err(|error| match error {
+            Error::Arity(_) => {
+                Error::text("ERR Wrong number of args calling Redis command from script")
+            }
+            _ => Error::text("ERR Unknown Redis command called from script"),
+        })?;
+        if known.flags.has(Flags::NOSCRIPT) {
+            return Err(Error::text(
+                "ERR This Redis command is not allowed from script",
+            ));
+        }
+        let writes = known.flags.has(Flags::WRITE) || known.flags.has(Flags::MAY_REPLICATE);
+        if writes && self.is_read_only {
+            return Err(Error::text(
+                "ERR Write commands are not allowed from read-only scripts.",
+            ));
+        }
+        // Once it has written, a script is let finish.
+        if known.flags.has(Flags::DENYOOM) && !self.flags.allow_oom && self.unit.effects.dirty == 0
+        {
+            gates::admit_memory(self.call, known)?;
+        }
+        Ok(known)
+    }
+
+    fn check(&self, argv: &[Vec<u8>]) -> Result<(), Error> {
+        let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+        match argv
+            .first()
+            .and_then(|name| self.call.server.commands.find(name))
+        {
+            Some(_) => Ok(()),
+            None => Err(Error::text(
+                "ERR Invalid command passed to redis.acl_check_cmd()",
+            )),
+        }
+    }
+
+    fn fail(&self, lua: &Lua, error: &Error) -> mlua::Result<(bool, Value)> {
+        let table = lua.create_table_with_capacity(0, 1)?;
+        table.raw_set("err", lua.create_string(error.line())?)?;
+        Ok((true, Value::Table(table)))
+    }
+}
+
+fn words(arguments: &MultiValue) -> Vec<Vec<u8>> {
+    arguments.iter().filter_map(word).collect()
+}
+
+/// An argument of a command: a string, or a number as Redis writes it.
+fn word(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::String(text) => Some(text.as_bytes().to_vec()),
+        Value::Integer(value) => Some(value.to_string().into_bytes()),
+        Value::Number(value) => {
+            let mut text = Vec::new();
+            number::format_f64_17g(&mut text, *value);
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+fn words_of_command(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, Error> {
+    if arguments.is_empty() {
+        return Err(Error::text(
+            "ERR Please specify at least one argument for this redis lib call",
+        ));
+    }
+    arguments
+        .iter()
+        .map(|value| {
+            word(value).ok_or(Error::text(
+                "ERR Lua redis lib command arguments must be strings or integers",
+            ))
+        })
+        .collect()
+}

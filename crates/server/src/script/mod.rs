@@ -1,0 +1,25 @@
+//! Lua scripts: EVAL and its relatives, and functions.
+//!
+//! ```text
+//!   commands/scripting ──► engine (one a worker) ──► prelude.lua: the world of a script
+//!                              │                        │ redis.call
+//!                              ▼                        ▼
+//!                          cache (bodies by SHA-1)    dispatch ──► unit (locks as it goes)
+//! ```
+//!
+//! A script is a unit of execution that holds the global lock, so one runs at a time,
+//! and takes stripes as it touches keys; other clients go on working on other keys.
+//! Each worker has an interpreter of its own; bodies are shared.
+
+pub mod cache;
+pub mod convert;
+mod dispatch;
+pub mod engine;
+pub mod flags;
+pub mod libraries;
+pub mod running;
+
+pub use cache::{Scripts, Sha};
+pub use engine::{Engine, Program};
+pub use flags::ScriptFlags;
+pub use running::Running;

@@ -1,0 +1,39 @@
+//! A sorted set as it was at one moment: what long replies are made from.
+
+use std::ops::Range;
+
+use ochre_structures::listpack::Listpack;
+use ochre_structures::sorted_set::FrozenSortedSet;
+
+use super::Members;
+use super::SortedSetRef;
+
+/// A sorted set that never changes again.
+pub enum Frozen {
+    /// A copy of a listpack.
+    Packed(Box<[u8]>),
+    /// A large one; shares its nodes with the set it came from.
+    Tree(FrozenSortedSet),
+}
+
+impl Frozen {
+    /// Number of members.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Packed(bytes) => SortedSetRef::Packed(Listpack(bytes)).len(),
+            Self::Tree(set) => set.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The members of a run of ranks, cut to those that exist; reversible.
+    pub fn by_rank(&self, ranks: Range<usize>) -> Members<'_> {
+        match self {
+            Self::Packed(bytes) => SortedSetRef::Packed(Listpack(bytes)).by_rank(ranks),
+            Self::Tree(set) => Members::Tree(set.by_rank(ranks)),
+        }
+    }
+}
