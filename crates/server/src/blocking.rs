@@ -40,7 +40,8 @@ use crate::error::Error;
 use crate::execute::{Call, write_error};
 use crate::net::mail::Mail;
 use crate::pubsub::Wakes;
-use crate::unit::{StripeList, Unit, scope};
+use crate::server::Server;
+use crate::unit::{Kind, StripeList, Unit, scope};
 
 /// Keys whose waiters could not be served under the locks held.
 pub type PostponedList = VecDeque<Postponed>;
@@ -197,6 +198,33 @@ pub fn serve_ready(call: &mut Call<'_>, unit: &mut Unit<'_>, wakes: &mut Wakes) 
         }
     }
     postponed
+}
+
+/// Has the waiters on keys that have gone served by a worker of theirs: for threads that
+/// run no commands.
+pub fn hand_over(server: &Server, held: &Held<'_>, gone: &[Ready]) {
+    for ready in gone {
+        let stripe = held.stripe(server.store.stripe_of(&ready.key));
+        let first = stripe.and_then(|stripe| stripe.waiters.get(ready.db, &ready.key, 0));
+        let Some(first) = first.cloned() else {
+            continue;
+        };
+        if let Ok(blocked) = (first as Arc<dyn Any + Send + Sync>).downcast::<Blocked>() {
+            blocked.client.send(Mail::Ready {
+                to: blocked.client.token,
+                ready: ready.clone(),
+            });
+        }
+    }
+}
+
+/// Serves the waiters on a key as a unit of its own.
+pub fn serve_key_again(call: &mut Call<'_>, ready: Ready) {
+    let store = &call.server.store;
+    let mut unit = Unit::new(call, Kind::Single);
+    unit.held = store.stripes.lock_one(store.stripe_of(&ready.key));
+    unit.effects.ready.push(ready);
+    unit.conclude(call);
 }
 
 /// Serves the waiters on one key in the order they came.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ochre_store::{KeyspaceView, Scope, view::Observed};
 use parking_lot::{Condvar, Mutex};
 
+use crate::blocking;
 use crate::pubsub::Wakes;
 use crate::server::Server;
 use crate::unit;
@@ -127,6 +128,7 @@ fn reclaim_due(server: &Server) {
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
             let mut wakes = Wakes::default();
             unit::tell(server, &mut held, &effects, NO_CLIENT, &mut wakes);
+            blocking::hand_over(server, &held, &effects.ready);
             drop(held);
             wakes.wake(server);
             unit::settle(server, effects);
