@@ -200,41 +200,30 @@ pub fn serve_ready(call: &mut Call<'_>, unit: &mut Unit<'_>, wakes: &mut Wakes) 
     postponed
 }
 
-/// Has the waiters that want to know when a key goes run their commands again, for a
-/// thread that runs no commands itself: each is told by mail, and does so on its worker.
-pub fn disappoint(server: &Server, held: &Held<'_>, ready: &[Ready], wakes: &mut Wakes) {
-    for ready in ready {
-        let Some(stripe) = held.stripe(server.store.stripe_of(&ready.key)) else {
+/// Has the waiters on keys that have gone served by a worker of theirs: for threads that
+/// run no commands.
+pub fn hand_over(server: &Server, held: &Held<'_>, gone: &[Ready]) {
+    for ready in gone {
+        let stripe = held.stripe(server.store.stripe_of(&ready.key));
+        let first = stripe.and_then(|stripe| stripe.waiters.get(ready.db, &ready.key, 0));
+        let Some(first) = first.cloned() else {
             continue;
         };
-        for place in 0.. {
-            let Some(waiter) = stripe.waiters.get(ready.db, &ready.key, place) else {
-                break;
-            };
-            let waiter = waiter.clone() as Arc<dyn Any + Send + Sync>;
-            if let Ok(blocked) = waiter.downcast::<Blocked>()
-                && blocked.unblock_on_missing
-            {
-                let mail = Mail::Reconsider {
-                    to: blocked.client.token,
-                    wait: blocked.number,
-                };
-                wakes.put(server, blocked.client.worker, mail);
-            }
+        if let Ok(blocked) = (first as Arc<dyn Any + Send + Sync>).downcast::<Blocked>() {
+            blocked.client.send(Mail::Ready {
+                to: blocked.client.token,
+                ready: ready.clone(),
+            });
         }
     }
 }
 
-/// Runs the command of a waiter again, as if its keys had just changed.
-pub fn reconsider(call: &mut Call<'_>, blocked: &Blocked) {
+/// Serves the waiters on a key as a unit of its own.
+pub fn serve_key_again(call: &mut Call<'_>, ready: Ready) {
+    let store = &call.server.store;
     let mut unit = Unit::new(call, Kind::Single);
-    unit.held = call.server.store.stripes.lock_many(&blocked.stripes);
-    unit.effects
-        .ready
-        .extend(blocked.keys.iter().map(|key| Ready {
-            db: blocked.db,
-            key: key.as_slice().into(),
-        }));
+    unit.held = store.stripes.lock_one(store.stripe_of(&ready.key));
+    unit.effects.ready.push(ready);
     unit.conclude(call);
 }
 

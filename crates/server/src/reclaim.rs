@@ -128,7 +128,7 @@ fn reclaim_due(server: &Server) {
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
             let mut wakes = Wakes::default();
             unit::tell(server, &mut held, &effects, NO_CLIENT, &mut wakes);
-            blocking::disappoint(server, &held, &effects.ready, &mut wakes);
+            blocking::hand_over(server, &held, &effects.ready);
             drop(held);
             wakes.wake(server);
             unit::settle(server, effects);

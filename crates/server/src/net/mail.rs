@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crossbeam_queue::SegQueue;
 
+use ochre_store::effects::Ready;
+
 use super::reactor::{Token, Waker};
 use crate::pubsub::Message;
 use crate::tracking::Invalidated;
@@ -36,8 +38,9 @@ pub enum Mail {
         wait: u64,
         reply: Vec<u8>,
     },
-    /// What a blocked client waits for may have gone: its command is to be run again.
-    Reconsider { to: Token, wait: u64 },
+    /// A key that this blocked client is the first to wait for has gone by itself: who
+    /// waits for it is to be served.
+    Ready { to: Token, ready: Ready },
     /// CLIENT UNBLOCK has ended this wait.
     Unblock { to: Token, wait: u64, error: bool },
     /// CLIENT PAUSE began or ended.

@@ -661,15 +661,9 @@ impl Handler for Desk {
                     });
                 }
                 Mail::Served { to, wait, reply } => self.unblock(reactor, to, wait, reply),
-                Mail::Reconsider { to, wait } => {
-                    self.with(reactor, to, |_, engine, connection, _| {
-                        let blocked = connection.blocked.clone();
-                        if let Some(blocked) = blocked.filter(|blocked| blocked.number == wait) {
-                            let mut call = engine.call(&mut connection.session);
-                            blocking::reconsider(&mut call, &blocked);
-                        }
-                    });
-                }
+                Mail::Ready { to, ready } => self.with(reactor, to, |_, engine, connection, _| {
+                    blocking::serve_key_again(&mut engine.call(&mut connection.session), ready);
+                }),
                 Mail::Unblock { to, wait, error } => {
                     self.end_wait(reactor, to, WaitEnd::Request { wait, error });
                 }

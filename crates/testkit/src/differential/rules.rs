@@ -273,22 +273,6 @@ pub struct ErrorChange {
 /// Error texts changed between 7.0 and 7.2.
 pub const ERROR_CHANGES: &[ErrorChange] = &[
     ErrorChange {
-        command: "HELLO",
-        reference: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
-                    the HELLO AUTH",
-        subject: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
-                  the HELLO <proto> AUTH",
-        since: (7, 2),
-        reason: "7.2 names the protocol version among the arguments",
-    },
-    ErrorChange {
-        command: "*",
-        reference: "ERR timeout is negative",
-        subject: "ERR timeout is out of range",
-        since: (7, 2),
-        reason: "a timeout that overflowed looked negative before 7.2",
-    },
-    ErrorChange {
         command: "XREAD",
         reference: "ERR Unbalanced XREAD list of streams",
         subject: "ERR Unbalanced 'xread' list of streams",
@@ -308,6 +292,22 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
         subject: "ERR Unbalanced 'xreadgroup' list of streams",
         since: (7, 2),
         reason: "7.2 names the command as it is",
+    },
+    ErrorChange {
+        command: "HELLO",
+        reference: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                    the HELLO AUTH",
+        subject: "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                  the HELLO <proto> AUTH",
+        since: (7, 2),
+        reason: "7.2 names the protocol version among the arguments",
+    },
+    ErrorChange {
+        command: "*",
+        reference: "ERR timeout is negative",
+        subject: "ERR timeout is out of range",
+        since: (7, 2),
+        reason: "a timeout that overflowed looked negative before 7.2",
     },
     ErrorChange {
         command: "*",
