@@ -22,10 +22,13 @@ impl Watcher {
     }
 }
 
+/// A key with its database.
+type WatchedKey = (u16, Box<[u8]>);
+
 /// The watchers of the keys of one stripe.
 #[derive(Debug, Default)]
 pub struct Watches {
-    by_key: HashMap<(u16, Box<[u8]>), Vec<Arc<Watcher>>>,
+    by_key: HashMap<WatchedKey, Vec<Arc<Watcher>>>,
 }
 
 impl Watches {
