@@ -123,6 +123,9 @@ pub enum StartError {
     Configuration(#[from] StartupError),
 }
 
+/// The stack of a worker: room for the deepest result of a script.
+const WORKER_STACK_BYTES: usize = 16 * 1024 * 1024;
+
 /// A server that runs. Dropping it stops it.
 pub struct Running {
     server: Arc<Server>,
@@ -244,6 +247,7 @@ impl Server {
             let server = server.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("ochre-{index}"))
+                .stack_size(WORKER_STACK_BYTES)
                 .spawn(move || Worker::new(server, index, reactor).run())
                 .map_err(StartError::Thread)?;
             threads.push(thread);

@@ -5,7 +5,7 @@ use ochre_resp::Reply;
 use ochre_structures::number;
 
 /// The deepest nesting of tables in a script's result.
-const DEPTH_MAX: usize = 100;
+const DEPTH_MAX: usize = 4000;
 
 /// Turns a reply's bytes into what `redis.call` returns.
 ///
@@ -132,9 +132,9 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes a script's result as a reply. Booleans are booleans only when the script has
-/// chosen RESP3, and the client speaks it.
+/// chosen RESP3; RESP2 then has 1 and 0 for them.
 pub fn reply(value: &Value, out: &mut Reply, script_speaks_resp3: bool) {
-    let style = if script_speaks_resp3 && out.is_resp3() {
+    let style = if script_speaks_resp3 {
         Style::Resp3
     } else {
         Style::Resp2
@@ -184,9 +184,7 @@ fn text_of(table: &Table, name: &str) -> Option<Vec<u8>> {
 
 fn write_table(table: &Table, out: &mut Reply, style: Style, depth: usize) {
     if let Some(text) = text_of(table, "err") {
-        // A leading minus belongs to the protocol, not to the text.
-        let text = text.strip_prefix(b"-").unwrap_or(&text);
-        return out.error_bytes(text);
+        return out.error_bytes(&text);
     }
     if let Some(text) = text_of(table, "ok") {
         let line: Vec<u8> = text
@@ -207,20 +205,20 @@ fn write_table(table: &Table, out: &mut Reply, style: Style, depth: usize) {
     if let Ok(Value::Integer(value)) = table.raw_get::<Value>("double") {
         return out.double_text(number::format_f64(value as f64).as_bytes());
     }
+    // Elements are counted first and then read one by one: each value that is held takes
+    // a place on a stack of the interpreter's, which has few thousand.
     if let Ok(Value::Table(map)) = table.raw_get::<Value>("map") {
-        let pairs: Vec<(Value, Value)> = map.pairs().filter_map(Result::ok).collect();
-        out.map(pairs.len());
-        for (key, value) in &pairs {
-            write(key, out, style, depth + 1);
-            write(value, out, style, depth + 1);
+        out.map(map.pairs::<Value, Value>().count());
+        for (key, value) in map.pairs::<Value, Value>().filter_map(Result::ok) {
+            write(&key, out, style, depth + 1);
+            write(&value, out, style, depth + 1);
         }
         return;
     }
     if let Ok(Value::Table(set)) = table.raw_get::<Value>("set") {
-        let members: Vec<(Value, Value)> = set.pairs().filter_map(Result::ok).collect();
-        out.set(members.len());
-        for (member, _) in &members {
-            write(member, out, style, depth + 1);
+        out.set(set.pairs::<Value, Value>().count());
+        for (member, _) in set.pairs::<Value, Value>().filter_map(Result::ok) {
+            write(&member, out, style, depth + 1);
         }
         return;
     }
@@ -231,20 +229,18 @@ fn write_table(table: &Table, out: &mut Reply, style: Style, depth: usize) {
         && let (Some(format), Some(text)) =
             (text_of(&verbatim, "format"), text_of(&verbatim, "string"))
     {
-        let format = String::from_utf8_lossy(&format);
-        if format.len() == 3 {
-            return out.verbatim(&format, &text);
-        }
+        let mut format = String::from_utf8_lossy(&format).into_owned();
+        // Three letters, whatever the script says.
+        format.retain(|letter| letter.is_ascii());
+        return out.verbatim(&format!("{format:<3.3}"), &text);
     }
-    let mut elements = Vec::new();
-    for index in 1.. {
-        match table.raw_get::<Value>(index) {
-            Ok(Value::Nil) | Err(_) => break,
-            Ok(value) => elements.push(value),
-        }
-    }
-    out.array(elements.len());
-    for element in &elements {
-        write(element, out, style, depth + 1);
+    let element = |index: usize| match table.raw_get::<Value>(index) {
+        Ok(Value::Nil) | Err(_) => None,
+        Ok(value) => Some(value),
+    };
+    let len = (1..).take_while(|&index| element(index).is_some()).count();
+    out.array(len);
+    for value in (1..=len).filter_map(element) {
+        write(&value, out, style, depth + 1);
     }
 }

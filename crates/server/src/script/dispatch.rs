@@ -65,8 +65,7 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
         };
         match what {
             SETRESP => {
-                let version = arguments.pop_front().and_then(|value| value.as_f64());
-                self.protocol = if version == Some(3.0) {
+                self.protocol = if let Some(Value::Integer(3)) = arguments.pop_front() {
                     Protocol::Resp3
                 } else {
                     Protocol::Resp2
@@ -164,6 +163,7 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
     fn fail(&self, lua: &Lua, error: &Error) -> mlua::Result<(bool, Value)> {
         let table = lua.create_table_with_capacity(0, 1)?;
         table.raw_set("err", lua.create_string(error.line())?)?;
+        table.raw_set("ignore_error_stats_update", true)?;
         Ok((true, Value::Table(table)))
     }
 }

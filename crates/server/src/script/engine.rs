@@ -338,8 +338,7 @@ impl Engine {
 /// The error of a script with its name and the line where it happened.
 fn described(error: &Table, name: &str) -> Error {
     let text = text_of(error);
-    let text = text.strip_prefix(b"-").unwrap_or(&text);
-    let mut line = first_line(&String::from_utf8_lossy(text)).into_bytes();
+    let mut line = first_line(&String::from_utf8_lossy(&text)).into_bytes();
     let source = error.raw_get::<String>("source").ok();
     if let Some(source) = source {
         let at = error.raw_get::<i64>("line").unwrap_or(0);

@@ -53,6 +53,7 @@ local function raise(text)
   error({ err = text }, 0)
 end
 
+local math, tonumber = math, tonumber
 local redis = {}
 
 function redis.call(...)
@@ -73,12 +74,9 @@ function redis.error_reply(...)
   if type(text) ~= 'string' or select('#', ...) ~= 1 then
     return { err = 'ERR wrong number or type of arguments' }
   end
-  if text:sub(1, 1) ~= '-' then
-    -- A text without a code gets the general one.
-    if not text:find(' ', 1, true) then text = 'ERR ' .. text end
-  else
-    text = text:sub(2)
-  end
+  if text:sub(1, 1) == '-' then text = text:sub(2) end
+  -- A text without a code gets the general one.
+  if not text:find(' ', 1, true) then text = 'ERR ' .. text end
   return { err = text }
 end
 
@@ -92,7 +90,9 @@ end
 
 function redis.sha1hex(...)
   if select('#', ...) ~= 1 then raise('ERR wrong number of arguments') end
-  return host.sha1hex(tostring((...)))
+  local text = ...
+  if type(text) ~= 'string' and type(text) ~= 'number' then text = '' end
+  return host.sha1hex(tostring(text))
 end
 
 function redis.log(...)
@@ -103,7 +103,7 @@ function redis.log(...)
   if type(level) ~= 'number' then
     raise('ERR First argument must be a number (log level).')
   end
-  if level < 0 or level > 3 then raise('ERR Invalid log level.') end
+  if level < 0 or level > 3 then raise('ERR Invalid debug level.') end
   local words = {}
   for i = 2, select('#', ...) do words[#words + 1] = tostring((select(i, ...))) end
   host.log(level, table.concat(words, ' '))
@@ -111,15 +111,15 @@ end
 
 function redis.setresp(...)
   if select('#', ...) ~= 1 then raise('ERR redis.setresp() requires one argument.') end
-  local version = ...
+  local version = math.floor(tonumber((...)) or 0)
   if version ~= 2 and version ~= 3 then raise('ERR RESP version must be 2 or 3.') end
   context.call(2, version)
 end
 
 function redis.set_repl(...)
   if select('#', ...) ~= 1 then raise('ERR redis.set_repl() requires two arguments.') end
-  local flags = ...
-  if type(flags) ~= 'number' or flags < 0 or flags > 3 then
+  local flags = math.floor(tonumber((...)) or 0)
+  if flags < 0 or flags > 3 then
     raise('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
   end
   context.call(3, flags)
@@ -131,7 +131,7 @@ function redis.debug() end
 
 function redis.acl_check_cmd(...)
   if select('#', ...) == 0 then
-    raise('ERR Please specify at least one argument for this redis.acl_check_cmd() call')
+    raise('ERR Please specify at least one argument for this redis lib call')
   end
   local failed, result = context.call(4, ...)
   if failed then error(result, 0) end

@@ -224,10 +224,7 @@ pub(super) fn admit(call: &Call<'_>, flags: ScriptFlags, writes: Writes) -> Resu
         ));
     }
     if !flags.allow_oom && gates::is_out_of_memory(call) {
-        return Err(Error::text(
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > \
-             'maxmemory'",
-        ));
+        return Err(Error::OutOfMemory);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use ochre_resp::Reply;
 
 use super::eval::{
-    KEYS, RO_FLAGS, RO_KEYS, Writes, admit, find_keys, locked, split_arguments, with_engine,
+    FLAGS, KEYS, RO_FLAGS, RO_KEYS, Writes, admit, find_keys, locked, split_arguments, with_engine,
 };
 use crate::commands::args::Args;
 use crate::commands::spec::*;
@@ -16,7 +16,7 @@ pub const FCALL: Command = Command {
     summary: "Invokes a function.",
     since: "7.0.0",
     complexity: "Depends on the function that is executed.",
-    flags: RO_FLAGS.without(Flags::READONLY),
+    flags: FLAGS,
     find_keys: Some(find_keys),
     keys: KEYS,
     args: &[

@@ -167,8 +167,8 @@ fn help(_call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome 
         "    Return information about the existence of the scripts in the script cache.",
         "FLUSH [ASYNC|SYNC]",
         "    Flush the Lua scripts cache. Very dangerous on replicas.",
-        "    When called without the optional mode argument, the behavior is determined",
-        "    by the lazyfree-lazy-user-flush configuration directive. Valid modes are:",
+        "    When called without the optional mode argument, the behavior is determined by the",
+        "    lazyfree-lazy-user-flush configuration directive. Valid modes are:",
         "    * ASYNC: Asynchronously flush the scripts cache.",
         "    * SYNC: Synchronously flush the scripts cache.",
         "KILL",
@@ -176,7 +176,7 @@ fn help(_call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome 
         "LOAD <script>",
         "    Load a script into the scripts cache without executing it.",
         "HELP",
-        "    Print this help.",
+        "    Prints this help.",
     ];
     out.array(LINES.len());
     LINES.iter().for_each(|line| out.status(line));

@@ -2,7 +2,7 @@
 
 use mlua::{Lua, Table, Value};
 
-use super::{Arguments, Attempt, define, failure};
+use super::{Arguments, Attempt, RESULTS_MAX, define, failure};
 
 /// Tables nested deeper are packed as nil.
 const PACK_DEPTH_MAX: usize = 16;
@@ -187,6 +187,9 @@ fn unpack(lua: &Lua, arguments: &Arguments, limit: i64, offset: i64) -> Attempt<
     }
     let mut count = 0;
     while !reader.rest.is_empty() && (is_all || count < limit) {
+        if values.len() >= RESULTS_MAX {
+            return failure("stack overflow (too many results)");
+        }
         values.push(reader.value(0)?);
         count += 1;
     }

@@ -175,6 +175,9 @@ impl Arguments {
     }
 }
 
+/// How many values a function returns at most: what Lua's stack has room for.
+const RESULTS_MAX: usize = 7000;
+
 /// A value's type as Lua names it.
 fn type_name(value: &Value) -> &'static str {
     match value {

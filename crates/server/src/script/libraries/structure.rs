@@ -9,7 +9,7 @@
 
 use mlua::{Lua, Table, Value};
 
-use super::{Arguments, Attempt, bad_argument, define, failure};
+use super::{Arguments, Attempt, RESULTS_MAX, bad_argument, define, failure};
 
 /// The longest integer.
 const INTEGER_BYTES_MAX: usize = 32;
@@ -241,6 +241,9 @@ fn unpack(lua: &Lua, arguments: &Arguments) -> Attempt<Vec<Value>> {
     let mut values = Vec::new();
     let too_short = || arguments.bad(2, "data string too short");
     while let Some((option, size)) = format.next()? {
+        if values.len() >= RESULTS_MAX {
+            return failure("stack overflow (too many results)");
+        }
         position += format.padding(position, option, size);
         let slice = |len: usize| {
             let end = position.checked_add(len)?;
