@@ -17,7 +17,7 @@ pub(super) const FAMILY: Family = super::of(
         "4 XREAD [COUNT count] STREAMS xkey rangeid",
         "3 XREAD [COUNT count] STREAMS xkey xkey streamid streamid",
         "1 XREAD {[COUNT count] BLOCK blockms} STREAMS xkey (0|$|streamid)",
-        "1 XSETID xkey (25-0|100-0|abc) {[ENTRIESADDED count] [MAXDELETEDID streamid]}",
+        "1 XSETID xkey (25|100) {[ENTRIESADDED count] [MAXDELETEDID streamid]}",
         "9 XGROUP CREATE xkey group (0|$|streamid) {MKSTREAM [ENTRIESREAD count]}",
         "2 XGROUP CREATE xkey group (0|$|streamid) {[MKSTREAM] [ENTRIESREAD count]}",
         "2 XGROUP CREATECONSUMER xkey group consumer",
