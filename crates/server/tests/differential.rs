@@ -1,8 +1,7 @@
 //! Ochre against a real `redis-server`: every hand-picked case and every family of
 //! generated commands, in RESP2 and RESP3, replies byte for byte and all data.
 //!
-//! `OCHRE_DIFFERENTIAL_STEPS` and `OCHRE_DIFFERENTIAL_SEED` make it longer or other;
-//! `OCHRE_DIFFERENTIAL_KNOWN_ONLY=1` leaves out what Ochre does not list as a command. A
+//! `OCHRE_DIFFERENTIAL_STEPS` and `OCHRE_DIFFERENTIAL_SEED` make it longer or other. A
 //! failure prints a shrunk sequence to paste into `crates/testkit/corpus/`; more seeds
 //! are quickest with `cargo run -p ochre-testkit --example differential`.
 
@@ -11,12 +10,38 @@ use ochre_testkit::generate::families::{FAMILIES, family};
 use ochre_testkit::resp::Protocol;
 use ochre_testkit::servers::ServerSpec;
 
+/// The commands of Redis 7.0 that Ochre has not got yet, by their first words: those of
+/// persistence, replication, cluster mode and ACL users. Generated and hand-picked cases
+/// leave them out; a command that is missing and not named here fails every test.
+const NOT_YET: &[&str] = &[
+    "acl",
+    "asking",
+    "bgrewriteaof",
+    "bgsave",
+    "cluster",
+    "dump",
+    "failover",
+    "lastsave",
+    "migrate",
+    "module",
+    "psync",
+    "readonly",
+    "readwrite",
+    "replconf",
+    "restore",
+    "restore-asking",
+    "save",
+    "sync",
+];
+
 fn pair() -> Pair {
     let subject = ServerSpec::ochre(env!("CARGO_BIN_EXE_ochre"));
     let mut pair = Pair::start(&subject).unwrap_or_else(|error| panic!("{error}"));
-    if std::env::var_os("OCHRE_DIFFERENTIAL_KNOWN_ONLY").is_some() {
-        pair.only_known_commands()
-            .unwrap_or_else(|error| panic!("{error}"));
+    pair.only_known_commands()
+        .unwrap_or_else(|error| panic!("{error}"));
+    for missing in pair.missing() {
+        let word = missing.split('|').next().unwrap_or(missing);
+        assert!(NOT_YET.contains(&word), "{missing} is missing");
     }
     pair
 }

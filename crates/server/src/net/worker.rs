@@ -168,6 +168,7 @@ impl Desk {
     }
 
     /// Forgets a connection that was taken out of the table.
+    #[allow(clippy::boxed_local, reason = "it comes out of the table in its box")]
     fn close(&mut self, reactor: &mut Reactor, mut connection: Box<Connection>, how: Close) {
         reactor.close(connection.token, how);
         if let Some(blocked) = connection.blocked.take() {

@@ -609,7 +609,7 @@ mod tests {
             verdict(
                 "OBJECT ENCODING k",
                 b"$8\r\nlistpack\r\n",
-                b"$9\r\nhashtable\r\n",
+                b"$3\r\nraw\r\n",
                 OLD
             )
             .is_err()

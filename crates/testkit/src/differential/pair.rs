@@ -119,6 +119,12 @@ impl Pair {
         Ok(())
     }
 
+    /// The commands of the reference that the subject has not got, as
+    /// [`Pair::only_known_commands`] found them.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.missing.iter().map(String::as_str)
+    }
+
     /// The reference's version.
     pub fn reference(&self) -> (u32, u32) {
         self.reference

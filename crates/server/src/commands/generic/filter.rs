@@ -24,8 +24,11 @@ pub fn cursor(args: &mut Args<'_>) -> Result<u64, Error> {
         return Ok(0);
     }
     let is_negative = text[0] == b'-';
-    let starts_well = matches!(text[0], b'0'..=b'9' | b'+' | b'-');
     let magnitude = text.get(usize::from(is_negative)..).unwrap_or_default();
+    let starts_well = match magnitude.first() {
+        Some(b'+') => !is_negative,
+        first => first.is_some_and(u8::is_ascii_digit),
+    };
     starts_well
         .then(|| number::parse_u64_lenient(magnitude))
         .flatten()

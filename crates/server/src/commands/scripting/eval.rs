@@ -159,6 +159,10 @@ pub(super) enum Writes {
 }
 
 /// The keys and the other arguments behind the number of keys.
+#[allow(
+    clippy::type_complexity,
+    reason = "two lists of arguments, or an error"
+)]
 pub(super) fn split_arguments<'a>(
     args: &mut Args<'a>,
 ) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), Error> {

@@ -112,7 +112,7 @@ impl Options {
 fn zadd(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.next()?;
     let options = Options::parse(args);
-    if args.is_empty() || args.len() % 2 != 0 {
+    if args.is_empty() || !args.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
     options.check(args.len() / 2)?;

@@ -175,8 +175,8 @@ impl Default for Options {
         Options {
             read_buffer_bytes: 64 * 1024,
             reads_per_turn: 1,
-            provided_buffers: 128,
-            provided_buffer_bytes: 16 * 1024,
+            provided_buffers: 64,
+            provided_buffer_bytes: 8 * 1024,
             task_run: TaskRun::Cooperative,
             linger: Duration::from_secs(30),
         }

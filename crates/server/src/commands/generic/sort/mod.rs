@@ -12,6 +12,7 @@ mod weights;
 use std::ops::Range;
 
 use ochre_resp::Reply;
+use ochre_store::value::sorted_set::{Limits, SortedSetMut};
 use ochre_store::{EventClass, Expiry, Kind, Object, Payload, ReadView, Settings, Type, WriteView};
 use ochre_structures::list::{List, NodeLimit, Side};
 
@@ -83,7 +84,7 @@ pub const SORT_RO: Command = Command {
     summary: "Returns the sorted elements of a list, a set, or a sorted set.",
     since: "7.0.0",
     complexity: COMPLEXITY,
-    flags: Flags::TOUCHES_ARBITRARY_KEYS,
+    flags: Flags::TOUCHES_ARBITRARY_KEYS.or(Flags::READONLY),
     categories: CATEGORIES,
     not_categories: Categories::KEYSPACE,
     keys: &[
@@ -92,7 +93,7 @@ pub const SORT_RO: Command = Command {
     ],
     find_keys: Some(find_source_key),
     args: &[key("key"), BY, LIMIT, GET, ORDER, SORTING],
-    ..command("sort_ro", Group::Generic, -2, Run::Read(sort_ro))
+    ..command("sort_ro", Group::Generic, -2, Run::Write(sort_ro))
 };
 
 fn find_source_key(_argv: &[&[u8]]) -> Option<Vec<(usize, KeyFlags)>> {
@@ -119,16 +120,30 @@ fn find_keys(argv: &[&[u8]]) -> Option<Vec<(usize, KeyFlags)>> {
     Some(keys)
 }
 
-fn sort_ro(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+fn sort_ro(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let source = args.next()?;
     let options = Options::parse(args, Variant::ReadOnly)?;
-    answer(view, source, &options, out)?;
+    unpack_sorted_set(view, source)?;
+    answer(&view.read(), source, &options, out)?;
     Ok(Flow::Done)
+}
+
+/// Redis gives a sorted set its full encoding before it sorts it, which
+/// OBJECT ENCODING shows.
+fn unpack_sorted_set(view: &mut WriteView<'_, '_>, source: &[u8]) -> Result<(), Error> {
+    let limits = Limits::from(view.settings());
+    if let Some(entry) = view.find_mut(source)
+        && entry.kind() == Kind::PackedSortedSet
+    {
+        SortedSetMut::of(entry.into_inner(), limits)?.expect_members(usize::MAX);
+    }
+    Ok(())
 }
 
 fn sort(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let source = args.next()?;
     let options = Options::parse(args, Variant::Storing)?;
+    unpack_sorted_set(view, source)?;
     let Some(destination) = options.store else {
         answer(&view.read(), source, &options, out)?;
         return Ok(Flow::Done);
