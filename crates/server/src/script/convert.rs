@@ -157,7 +157,7 @@ fn write(value: &Value, out: &mut Reply, style: Style, depth: usize) {
         Value::String(text) => out.bulk(&text.as_bytes()),
         Value::Boolean(value) if style == Style::Resp3 => out.boolean(*value),
         Value::Boolean(true) => out.integer(1),
-        Value::Integer(value) => out.integer(*value as i64),
+        Value::Integer(value) => out.integer(*value),
         Value::Number(value) => out.integer(truncated(*value)),
         Value::Table(table) => write_table(table, out, style, depth),
         _ => out.null(),

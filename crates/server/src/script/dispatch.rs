@@ -59,7 +59,7 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
     /// When the interpreter is out of memory.
     pub fn call(&mut self, lua: &Lua, mut arguments: MultiValue) -> mlua::Result<(bool, Value)> {
         let what = match arguments.pop_front() {
-            Some(Value::Integer(what)) => what as i64,
+            Some(Value::Integer(what)) => what,
             Some(Value::Number(what)) => what as i64,
             _ => CALL,
         };
@@ -195,7 +195,7 @@ fn words_of_command(arguments: &MultiValue) -> Result<SmallVec<[Word<'_>; 8]>, E
             Value::String(text) => Ok(Word::Text(text.as_bytes())),
             Value::Integer(value) => {
                 let mut digits = itoa::Buffer::new();
-                let text = digits.format(*value as i64);
+                let text = digits.format(*value);
                 Ok(Word::Number(SmallVec::from_slice(text.as_bytes())))
             }
             // Numbers as Redis writes them.

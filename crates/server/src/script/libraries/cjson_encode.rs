@@ -74,7 +74,7 @@ impl Encoder<'_> {
         for pair in table.pairs::<Value, Value>() {
             match pair?.0 {
                 Value::Integer(key) if key >= 1 => {
-                    max = max.max(key as i64);
+                    max = max.max(key);
                     items += 1;
                 }
                 _ => return Ok(None),

@@ -56,7 +56,7 @@ fn pack(packed: &mut Vec<u8>, value: &Value, depth: usize) -> Attempt<()> {
             packed.extend_from_slice(&text);
         }
         Value::Boolean(value) => packed.push(if *value { 0xc3 } else { 0xc2 }),
-        Value::Integer(value) => pack_integer(packed, *value as i64),
+        Value::Integer(value) => pack_integer(packed, *value),
         Value::Number(value) => pack_number(packed, *value),
         Value::Table(table) if depth < PACK_DEPTH_MAX => pack_table(packed, table, depth + 1)?,
         _ => packed.push(0xc0),
@@ -93,7 +93,7 @@ fn pack_number(packed: &mut Vec<u8>, value: f64) {
 
 fn pack_integer(packed: &mut Vec<u8>, value: i64) {
     match value {
-        0..=0x7f | -32..0 => packed.push(value as u8),
+        -32..=0x7f => packed.push(value as u8),
         0x80..=0xff => packed.extend_from_slice(&[0xcc, value as u8]),
         0x100..=0xffff => {
             packed.push(0xcd);
@@ -133,7 +133,7 @@ fn pack_table(packed: &mut Vec<u8>, table: &Table, depth: usize) -> Attempt<()> 
         count += 1;
         match key {
             Value::Integer(key) if key > 0 && i32::try_from(key).is_ok() => {
-                highest = highest.max(key as i64);
+                highest = highest.max(key);
             }
             _ => is_array = false,
         }
