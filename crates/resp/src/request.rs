@@ -282,7 +282,9 @@ impl Parser {
         limits: &Limits,
     ) -> Result<Status, ProtocolError> {
         let rest = &input[self.at..];
-        let Some(end) = memchr::memchr(b'\n', rest) else {
+        // Redis looks for the end of the line as C does, which stops at a NUL.
+        let end = memchr::memchr2(b'\n', 0, rest).filter(|&end| rest[end] == b'\n');
+        let Some(end) = end else {
             return if rest.len() > limits.max_line_bytes {
                 Err(ProtocolError::InlineTooBig)
             } else {

@@ -239,9 +239,12 @@ impl Pair {
 
     fn is_missing(&self, step: &Step) -> bool {
         match &step.action {
-            Action::Do(args) | Action::Start(args) => self
-                .missing
-                .contains(&super::rules::name_of(args).to_ascii_lowercase()),
+            Action::Do(args) | Action::Start(args) => {
+                let name = super::rules::name_of(args).to_ascii_lowercase();
+                let word = args.get(1).map_or(&b""[..], Vec::as_slice);
+                let word = String::from_utf8_lossy(word).to_ascii_lowercase();
+                self.missing.contains(&format!("{name}|{word}")) || self.missing.contains(&name)
+            }
             _ => false,
         }
     }

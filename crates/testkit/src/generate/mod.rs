@@ -147,10 +147,15 @@ impl Generator {
     }
 
     fn is_known(&self, command: &[Vec<u8>]) -> bool {
-        let name = String::from_utf8_lossy(command.first().map_or(&b""[..], Vec::as_slice));
-        self.known
-            .as_ref()
-            .is_none_or(|known| known.contains(&name.to_ascii_lowercase()))
+        let word = |index: usize| {
+            let word = command.get(index).map_or(&b""[..], Vec::as_slice);
+            String::from_utf8_lossy(word).to_ascii_lowercase()
+        };
+        let (name, full_name) = (word(0), format!("{}|{}", word(0), word(1)));
+        // Of a command with subcommands, ACL alone is there in part.
+        self.known.as_ref().is_none_or(|known| {
+            known.contains(&name) && (name != "acl" || known.contains(&full_name))
+        })
     }
 
     /// One command that may be queued in a transaction or called by a script.

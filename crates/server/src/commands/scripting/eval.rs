@@ -111,7 +111,10 @@ fn eval<'c>(
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
-    let script = call.server.scripts.add(args.next()?)?;
+    let text = args.next()?;
+    // What is wrong with the keys is said before what is wrong with the script.
+    split_arguments(&mut args.clone())?;
+    let script = call.server.scripts.add(text)?;
     run(call, unit, &script, Writes::Allowed, args, out)
 }
 
@@ -121,7 +124,10 @@ fn eval_ro<'c>(
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
-    let script = call.server.scripts.add(args.next()?)?;
+    let text = args.next()?;
+    // What is wrong with the keys is said before what is wrong with the script.
+    split_arguments(&mut args.clone())?;
+    let script = call.server.scripts.add(text)?;
     run(call, unit, &script, Writes::Refused, args, out)
 }
 
@@ -146,7 +152,9 @@ fn evalsha_ro<'c>(
 }
 
 fn find(call: &Call<'_>, args: &mut Args<'_>) -> Result<Arc<Script>, Error> {
-    parse_sha(args.next()?)
+    let sha = args.next()?;
+    split_arguments(&mut args.clone())?;
+    parse_sha(sha)
         .and_then(|sha| call.server.scripts.find(&sha))
         .ok_or(Error::text("NOSCRIPT No matching script. Please use EVAL."))
 }
