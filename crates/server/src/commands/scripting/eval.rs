@@ -152,11 +152,10 @@ fn evalsha_ro<'c>(
 }
 
 fn find(call: &Call<'_>, args: &mut Args<'_>) -> Result<Arc<Script>, Error> {
-    let sha = args.next()?;
+    const MISSING: Error = Error::text("NOSCRIPT No matching script. Please use EVAL.");
+    let sha = parse_sha(args.next()?).ok_or(MISSING)?;
     split_arguments(&mut args.clone())?;
-    parse_sha(sha)
-        .and_then(|sha| call.server.scripts.find(&sha))
-        .ok_or(Error::text("NOSCRIPT No matching script. Please use EVAL."))
+    call.server.scripts.find(&sha).ok_or(MISSING)
 }
 
 /// Whether the variant of the command lets the script write.

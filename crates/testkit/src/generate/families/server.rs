@@ -59,7 +59,7 @@ pub(super) const FAMILY: Family = Family {
             "2 COMMAND INFO commandname+",
             "1 COMMAND INFO",
             "1 COMMAND DOCS commandname+",
-            "3 COMMAND LIST FILTERBY (PATTERN z*|ACLCAT (HASH|NOSUCH)|MODULE text)",
+            "3 COMMAND LIST FILTERBY (ACLCAT (HASH|NOSUCH)|MODULE text)",
             "3 COMMAND GETKEYS GET skey",
             "2 COMMAND GETKEYS (MSET (skey value)+|MGET skey+|BITOP AND bkey bkey+)",
             "2 COMMAND GETKEYS (EVAL 1 count skey skey value|ZUNIONSTORE zkey nzkeys|XREAD COUNT 1 STREAMS xkey xkey 0 0)",
