@@ -5,7 +5,7 @@ use ochre_resp::Reply;
 use ochre_structures::number;
 
 /// The deepest nesting of tables in a script's result.
-const DEPTH_MAX: usize = 4000;
+const DEPTH_MAX: usize = 1000;
 
 /// Turns a reply's bytes into what `redis.call` returns.
 ///

@@ -27,6 +27,10 @@ const PRELUDE: &str = include_str!("prelude.lua");
 /// How many instructions pass between two looks at the clock.
 const INSTRUCTIONS_PER_TICK: u32 = 50_000;
 
+/// Compiled scripts that are kept: each takes a place on a stack of the interpreter's,
+/// which has few thousand.
+const COMPILED_MAX: usize = 1000;
+
 /// How long the text of a library may run when it is loaded.
 const LOAD_MAX_MS: i64 = 500;
 
@@ -109,7 +113,8 @@ impl Engine {
         let watched = server.clone();
         let load_until_ms = Rc::new(Cell::new(0));
         let until_ms = load_until_ms.clone();
-        lua.set_hook(
+        // Global, so that it holds within coroutines.
+        lua.set_global_hook(
             HookTriggers::new().every_nth_instruction(INSTRUCTIONS_PER_TICK),
             move |_, _| {
                 let now_ms = crate::clock::now_ms();
@@ -185,6 +190,9 @@ impl Engine {
             .map_err(|text| {
                 Error::owned(format!("ERR Error compiling script (new function): {text}"))
             })?;
+        if self.compiled.len() >= COMPILED_MAX {
+            self.compiled.clear();
+        }
         self.compiled.insert(script.sha, compiled.clone());
         Ok(compiled)
     }

@@ -6,7 +6,7 @@ use super::cjson::Options;
 use super::{Attempt, failure};
 
 /// How deep values nest at most whatever the options say: the host's stack is finite.
-const DEPTH_LIMIT: i64 = 1500;
+const DEPTH_LIMIT: i64 = 1000;
 
 /// The value of a JSON text.
 ///

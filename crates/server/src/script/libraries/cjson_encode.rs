@@ -6,7 +6,7 @@ use super::cjson::{InvalidNumbers, Options};
 use super::{Attempt, failure, type_name};
 
 /// How deep tables nest at most whatever the options say: the host's stack is finite.
-const DEPTH_LIMIT: i64 = 1500;
+const DEPTH_LIMIT: i64 = 1000;
 
 /// The JSON text of a value.
 ///

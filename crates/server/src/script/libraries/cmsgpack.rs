@@ -7,7 +7,7 @@ use super::{Arguments, Attempt, RESULTS_MAX, define, failure};
 /// Tables nested deeper are packed as nil.
 const PACK_DEPTH_MAX: usize = 16;
 /// How deep unpacking goes: the host's stack is finite.
-const UNPACK_DEPTH_MAX: usize = 1500;
+const UNPACK_DEPTH_MAX: usize = 1000;
 
 /// The library's functions.
 ///

@@ -176,7 +176,7 @@ impl Arguments {
 }
 
 /// How many values a function returns at most: what Lua's stack has room for.
-const RESULTS_MAX: usize = 7000;
+const RESULTS_MAX: usize = 1000;
 
 /// A value's type as Lua names it.
 fn type_name(value: &Value) -> &'static str {
