@@ -20,6 +20,8 @@ const PCALL: i64 = 1;
 const SETRESP: i64 = 2;
 const SET_REPL: i64 = 3;
 const ACL_CHECK: i64 = 4;
+/// A call or pcall of so many arguments that they come in a table, with their number.
+const LONG_CALL: i64 = 5;
 
 /// Carries a script's calls into its unit of execution.
 pub struct Dispatcher<'d, 'c> {
@@ -79,6 +81,13 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
                     Err(error) => self.fail(lua, &error),
                 }
             }
+            LONG_CALL => match words_of_table(&arguments) {
+                Ok(words) => {
+                    let argv: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+                    self.run(lua, &argv)
+                }
+                Err(error) => self.fail(lua, &error),
+            },
             CALL | PCALL => match words_of_command(&arguments) {
                 Ok(words) => {
                     let argv: SmallVec<[&[u8]; 8]> = words.iter().map(Word::bytes).collect();
@@ -207,6 +216,22 @@ fn words_of_command(arguments: &MultiValue) -> Result<SmallVec<[Word<'_>; 8]>, E
             _ => Err(Error::text(
                 "ERR Lua redis lib command arguments must be strings or integers",
             )),
+        })
+        .collect()
+}
+
+/// The words of a command that come in a table. Values are taken out one by one: the
+/// interpreter can lend the host only some thousands at a time.
+fn words_of_table(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, Error> {
+    let mut arguments = arguments.iter();
+    let (Some(Value::Table(table)), Some(count)) = (arguments.next(), arguments.next()) else {
+        return words_of_command(&MultiValue::new()).map(|_| Vec::new());
+    };
+    let count = count.as_i64().or(count.as_f64().map(|count| count as i64));
+    (1..=count.unwrap_or(0))
+        .map(|index| {
+            let value = MultiValue::from_iter(table.raw_get::<Value>(index));
+            words_of_command(&value).map(|words| words[0].bytes().to_vec())
         })
         .collect()
 }

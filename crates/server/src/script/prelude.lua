@@ -56,8 +56,19 @@ end
 local math, tonumber = math, tonumber
 local redis = {}
 
+-- The host can take only so many values at once: a long list goes over as one table.
+local ARGUMENTS_MAX = 500
+
+local function dispatch(what, ...)
+  local count = select('#', ...)
+  if count > ARGUMENTS_MAX then
+    return context.call(5, { ... }, count)
+  end
+  return context.call(what, ...)
+end
+
 function redis.call(...)
-  local failed, result = context.call(0, ...)
+  local failed, result = dispatch(0, ...)
   if failed then
     error(result, 0)
   end
@@ -65,7 +76,7 @@ function redis.call(...)
 end
 
 function redis.pcall(...)
-  local _, result = context.call(1, ...)
+  local _, result = dispatch(1, ...)
   return result
 end
 

@@ -1,5 +1,6 @@
 //! EVAL, EVALSHA and their read-only variants.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ochre_resp::Reply;
@@ -253,7 +254,21 @@ pub(super) fn with_engine<'c, R>(
     };
     engine.catch_up(call.server);
     let before = engine.memory_bytes();
-    let result = work(call, &mut engine);
+    let ended = catch_unwind(AssertUnwindSafe(|| work(call, &mut engine)));
+    let Ok(result) = ended else {
+        // The binding to the interpreter panics when a script exhausts its slots. That
+        // interpreter is not to be trusted any more; the next script gets a new one, and
+        // what the commands of this one did has happened.
+        std::mem::forget(engine);
+        call.server.script.end();
+        call.server.scripts.note_memory(before, 0);
+        call.server
+            .log
+            .warning("A script has exhausted its interpreter");
+        return Err(Error::text(
+            "ERR the script needs more than the interpreter can hold at a time",
+        ));
+    };
     call.server
         .scripts
         .note_memory(before, engine.memory_bytes());
