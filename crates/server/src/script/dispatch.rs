@@ -145,6 +145,12 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
                 "ERR This Redis command is not allowed from script",
             ));
         }
+        if matches!(known.command.name, "xread" | "xreadgroup") && asks_to_block(argv) {
+            let mut text = b"ERR ".to_vec();
+            text.extend_from_slice(argv[0]);
+            text.extend_from_slice(b" command is not allowed with BLOCK option from scripts");
+            return Err(Error::Bytes(text));
+        }
         let writes = known.flags.has(Flags::WRITE) || known.flags.has(Flags::MAY_REPLICATE);
         if writes && self.is_read_only {
             return Err(Error::text(
@@ -234,4 +240,21 @@ fn words_of_table(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, Error> {
             words_of_command(&value).map(|words| words[0].bytes().to_vec())
         })
         .collect()
+}
+
+/// Whether the options of XREAD or XREADGROUP, read as those do, come to a BLOCK.
+fn asks_to_block(argv: &[&[u8]]) -> bool {
+    let mut at = 1;
+    while let Some(option) = argv.get(at) {
+        let more = argv.len() - at - 1;
+        let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
+        at += match more {
+            1.. if is("BLOCK") => return true,
+            1.. if is("COUNT") && number::parse_i64(argv[at + 1]).is_some() => 2,
+            2.. if is("GROUP") => 3,
+            _ if is("NOACK") => 1,
+            _ => return false,
+        };
+    }
+    false
 }
