@@ -1,32 +1,19 @@
 //! Glob patterns over directive names (without regard to case) and over files to include.
 //!
-//! The one place in this module that knows how patterns match.
+//! How a pattern matches a name is `ochre_structures::glob`'s to say.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Whether the case of letters counts.
-#[derive(Clone, Copy)]
-enum Case {
-    Counts,
-    Ignored,
-}
-
-impl Case {
-    fn fold(self, byte: u8) -> u8 {
-        match self {
-            Case::Counts => byte,
-            Case::Ignored => byte.to_ascii_lowercase(),
-        }
-    }
-}
+use ochre_structures::glob::{self, Case};
 
 /// Whether `text` matches `pattern`, in any case: `*`, `?`, `[a-z]`, `[^a-z]` and `\` before a
-/// literal. At most O(pattern × text): a `*` is retried from the last one only.
+/// literal.
 pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    wildcard(pattern, text, Case::Ignored)
+    // The shared rules are Redis's, where a star does not match the empty text.
+    pattern == b"*" || glob::matches(pattern, text, Case::Insensitive)
 }
 
 /// The existing paths that an absolute pattern matches, part by part, sorted. Hidden names match
@@ -68,77 +55,9 @@ fn names(folder: &Path, pattern: &[u8]) -> Vec<OsString> {
     names
         .filter(|name| {
             let name = name.as_bytes();
-            (name[0] != b'.' || pattern[0] == b'.') && wildcard(pattern, name, Case::Counts)
+            (name[0] != b'.' || pattern[0] == b'.') && glob::matches(pattern, name, Case::Sensitive)
         })
         .collect()
-}
-
-fn wildcard(pattern: &[u8], text: &[u8], case: Case) -> bool {
-    let (mut at, mut seen) = (0, 0);
-    // Where to go on after a mismatch: behind the last `*`, which then takes one byte more.
-    let mut retry: Option<(usize, usize)> = None;
-    loop {
-        if pattern.get(at) == Some(&b'*') {
-            at += 1;
-            retry = Some((at, seen));
-            continue;
-        }
-        let step = match text.get(seen) {
-            None if at == pattern.len() => return true,
-            None => return false,
-            Some(byte) => one(&pattern[at..], case.fold(*byte), case),
-        };
-        if let Some(length) = step {
-            at += length;
-            seen += 1;
-        } else if let Some((star, start)) = retry {
-            retry = Some((star, start + 1));
-            (at, seen) = (star, start + 1);
-        } else {
-            return false;
-        }
-    }
-}
-
-/// How much of the pattern matches one (folded) byte.
-fn one(pattern: &[u8], byte: u8, case: Case) -> Option<usize> {
-    match pattern {
-        [] => None,
-        [b'?', ..] => Some(1),
-        [b'[', class @ ..] => in_class(class, byte, case).map(|length| length + 1),
-        [b'\\', literal, ..] => (case.fold(*literal) == byte).then_some(2),
-        [literal, ..] => (case.fold(*literal) == byte).then_some(1),
-    }
-}
-
-/// Matches what follows a `[`; a class that is never closed reaches to the end of the pattern.
-fn in_class(class: &[u8], byte: u8, case: Case) -> Option<usize> {
-    let inverted = class.first() == Some(&b'^');
-    let mut at = usize::from(inverted);
-    let mut inside = false;
-    loop {
-        match &class[at..] {
-            [] => break,
-            [b']', ..] => {
-                at += 1;
-                break;
-            }
-            [b'\\', literal, ..] => {
-                inside |= case.fold(*literal) == byte;
-                at += 2;
-            }
-            [from, b'-', to, ..] => {
-                let (from, to) = (case.fold(*from), case.fold(*to));
-                inside |= (from.min(to)..=from.max(to)).contains(&byte);
-                at += 3;
-            }
-            [literal, ..] => {
-                inside |= case.fold(*literal) == byte;
-                at += 1;
-            }
-        }
-    }
-    (inside != inverted).then_some(at)
 }
 
 #[cfg(test)]
