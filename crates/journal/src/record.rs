@@ -1,0 +1,147 @@
+//! What one unit of execution changes, as the commands that change it.
+//!
+//! ```text
+//! bytes:  *3 … SET k v | *2 … DEL j | *3 … SET k w
+//! parts:  ^ database 0 ----------->^ database 3 -->^      ends of runs of one database
+//! ```
+//!
+//! Not here: SELECT, MULTI and EXEC, which depend on what stands before in the stream.
+//!
+//! Invariant: `parts` are ascending, none is empty, and the last ends with `bytes`.
+
+/// A unit's commands in the form of the protocol. Made once and used again.
+#[derive(Debug, Default)]
+pub struct Record {
+    bytes: Vec<u8>,
+    parts: Vec<Part>,
+    commands: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    database: u16,
+    end: usize,
+}
+
+/// A record that grew beyond this gives its room back when it is cleared.
+const KEPT_BYTES_MAX: usize = 64 << 10;
+
+impl Record {
+    /// How many commands there are.
+    #[must_use]
+    pub fn commands(&self) -> usize {
+        self.commands
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.commands == 0
+    }
+
+    /// Appends a command, its name first.
+    #[inline]
+    pub fn command<W: AsRef<[u8]>>(&mut self, database: u16, words: &[W]) {
+        push_command(&mut self.bytes, words);
+        self.commands += 1;
+        let end = self.bytes.len();
+        match self.parts.last_mut() {
+            Some(part) if part.database == database => part.end = end,
+            _ => self.parts.push(Part { database, end }),
+        }
+    }
+
+    /// Forgets all commands.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.parts.clear();
+        self.commands = 0;
+        if self.bytes.capacity() > KEPT_BYTES_MAX {
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.clear();
+        }
+    }
+
+    /// The runs of commands of one database.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        let mut start = 0;
+        self.parts.iter().map(move |part| {
+            let run = &self.bytes[start..part.end];
+            start = part.end;
+            (part.database, run)
+        })
+    }
+}
+
+/// Appends a command as an array of bulk strings.
+#[inline]
+pub(crate) fn push_command<W: AsRef<[u8]>>(out: &mut Vec<u8>, words: &[W]) {
+    push_header(out, b'*', words.len());
+    for word in words {
+        let word = word.as_ref();
+        push_header(out, b'$', word.len());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[inline]
+fn push_header(out: &mut Vec<u8>, mark: u8, number: usize) {
+    if number < 10 {
+        out.extend_from_slice(&[mark, b'0' + number as u8, b'\r', b'\n']);
+        return;
+    }
+    // 20 digits are the most that a length has.
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    let mut left = number;
+    while left > 0 {
+        start -= 1;
+        digits[start] = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    out.push(mark);
+    out.extend_from_slice(&digits[start..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_arrays_of_bulk_strings() {
+        let mut record = Record::default();
+        assert!(record.is_empty());
+        record.command(0, &["SET", "key", "0123456789"]);
+        record.command(0, &["DEL", ""]);
+        record.command(5, &["INCR", "n"]);
+        let runs: Vec<(u16, String)> = record
+            .runs()
+            .map(|(db, run)| (db, String::from_utf8_lossy(run).into_owned()))
+            .collect();
+        assert_eq!(
+            runs,
+            [
+                (
+                    0,
+                    "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$10\r\n0123456789\r\n*2\r\n$3\r\nDEL\r\n$0\r\n\r\n"
+                        .to_owned()
+                ),
+                (5, "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n".to_owned()),
+            ]
+        );
+        assert_eq!(record.commands(), 3);
+        record.clear();
+        assert_eq!(record.runs().count(), 0);
+    }
+
+    #[test]
+    fn lengths_of_any_size_are_written() {
+        let mut out = Vec::new();
+        for number in [0, 9, 10, 99, 100, 65_536] {
+            push_header(&mut out, b'$', number);
+        }
+        assert_eq!(out, b"$0\r\n$9\r\n$10\r\n$99\r\n$100\r\n$65536\r\n");
+    }
+}
