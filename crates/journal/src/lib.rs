@@ -6,6 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod aof;
+pub mod disk;
+
 mod record;
 mod stream;
 
