@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+pub use ochre_structures::stream::StreamId;
+
 use crate::string::Str;
 
 /// A value that was read. Borrows from the bytes it was read from where it can.
@@ -85,33 +87,6 @@ pub struct ExpiringField<'a> {
     pub value: Str<'a>,
     /// When it expires, in milliseconds since 1970.
     pub expiry_ms: Option<u64>,
-}
-
-/// The ID of an entry of a stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId {
-    /// Milliseconds since 1970.
-    pub ms: u64,
-    /// Which within the millisecond.
-    pub sequence: u64,
-}
-
-impl StreamId {
-    /// The ID as 16 bytes, whose order is that of IDs.
-    #[must_use]
-    pub fn to_bytes(self) -> [u8; 16] {
-        (u128::from(self.ms) << 64 | u128::from(self.sequence)).to_be_bytes()
-    }
-
-    /// The ID that [`StreamId::to_bytes`] gave.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        let both = u128::from_be_bytes(bytes);
-        StreamId {
-            ms: (both >> 64) as u64,
-            sequence: both as u64,
-        }
-    }
 }
 
 /// A stream in parts.

@@ -243,7 +243,7 @@ impl Cursor<'_> {
     fn stream_id(&mut self) -> Result<StreamId> {
         Ok(StreamId {
             ms: self.length()?,
-            sequence: self.length()?,
+            seq: self.length()?,
         })
     }
 }

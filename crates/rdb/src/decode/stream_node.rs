@@ -82,7 +82,7 @@ fn entry_id(elements: &mut Iter<'_>, node_id: StreamId) -> Option<StreamId> {
     let sequence = integer(elements)? as u64;
     Some(StreamId {
         ms: node_id.ms.wrapping_add(ms),
-        sequence: node_id.sequence.wrapping_add(sequence),
+        seq: node_id.seq.wrapping_add(sequence),
     })
 }
 

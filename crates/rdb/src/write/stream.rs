@@ -106,5 +106,5 @@ impl Encoder {
 
 fn stream_id_as_lengths(out: &mut impl Write, id: StreamId) -> io::Result<()> {
     primitives::length(out, id.ms)?;
-    primitives::length(out, id.sequence)
+    primitives::length(out, id.seq)
 }

@@ -155,12 +155,12 @@ fn stream_node(plans: &[EntryPlan], last: &mut StreamId) -> (StreamNode<'static>
         let id = if plan.ms == 0 {
             StreamId {
                 ms: last.ms,
-                sequence: last.sequence + 1 + plan.sequence,
+                seq: last.seq + 1 + plan.sequence,
             }
         } else {
             StreamId {
                 ms: last.ms + plan.ms,
-                sequence: plan.sequence,
+                seq: plan.sequence,
             }
         };
         *last = id;
@@ -168,7 +168,7 @@ fn stream_node(plans: &[EntryPlan], last: &mut StreamId) -> (StreamNode<'static>
         let mut push = |value: i64| entries.push(value.to_string().into_bytes());
         push(i64::from(plan.deleted) + if plan.same_fields { 2 } else { 0 });
         push(id.ms.wrapping_sub(node_id.ms) as i64);
-        push(id.sequence.wrapping_sub(node_id.sequence) as i64);
+        push(id.seq.wrapping_sub(node_id.seq) as i64);
         let size = if plan.same_fields {
             let values = (0..fields.len()).map(|at| {
                 plan.content
@@ -224,7 +224,7 @@ fn stream() -> impl Strategy<Value = PlainStream<'static>> {
     (nodes, groups, 0_u64..1 << 48, any::<u64>()).prop_map(|(plans, groups, start, added)| {
         let mut last_id = StreamId {
             ms: start,
-            sequence: 0,
+            seq: 0,
         };
         let mut live = Vec::new();
         let mut nodes = Vec::new();
@@ -239,7 +239,7 @@ fn stream() -> impl Strategy<Value = PlainStream<'static>> {
                 let consumer_count = consumers.len();
                 let pending = pending.into_iter().map(
                     |((ms, sequence), (delivery_time_ms, delivery_count, consumer))| PlainPending {
-                        id: StreamId { ms, sequence },
+                        id: StreamId { ms, seq: sequence },
                         delivery_time_ms,
                         delivery_count,
                         consumer: consumer % consumer_count,
@@ -254,7 +254,7 @@ fn stream() -> impl Strategy<Value = PlainStream<'static>> {
                     });
                 PlainGroup {
                     name: Str::Owned(name),
-                    last_id: StreamId { ms, sequence: 7 },
+                    last_id: StreamId { ms, seq: 7 },
                     entries_read: read,
                     pending: pending.collect(),
                     consumers: consumers.collect(),
@@ -267,7 +267,7 @@ fn stream() -> impl Strategy<Value = PlainStream<'static>> {
             first_id: live.first().copied().unwrap_or_default(),
             max_deleted_id: StreamId {
                 ms: added,
-                sequence: 3,
+                seq: 3,
             },
             entries_added: added,
             groups: groups.collect(),

@@ -112,7 +112,7 @@ pub fn meaning(value: &PlainValue<'_>) -> Meaning {
 }
 
 fn stream_meaning(stream: &PlainStream<'_>) -> StreamMeaning {
-    let id = |id: ochre_rdb::StreamId| (id.ms, id.sequence);
+    let id = |id: ochre_rdb::StreamId| (id.ms, id.seq);
     let mut entries = Vec::new();
     for node in &stream.nodes {
         let elements: Vec<Element<'_>> = Listpack(&node.listpack).iter().collect();
@@ -124,7 +124,7 @@ fn stream_meaning(stream: &PlainStream<'_>) -> StreamMeaning {
             let flags = int(at);
             let entry_id = (
                 node.id.ms.wrapping_add(int(at + 1) as u64),
-                node.id.sequence.wrapping_add(int(at + 2) as u64),
+                node.id.seq.wrapping_add(int(at + 2) as u64),
             );
             at += 3;
             let mut content = Vec::new();
