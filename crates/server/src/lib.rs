@@ -20,6 +20,7 @@ pub mod memory;
 pub mod monitor;
 pub mod net;
 pub mod pause;
+pub mod persistence;
 pub mod process;
 pub mod pubsub;
 mod rates;

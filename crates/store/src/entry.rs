@@ -115,6 +115,11 @@ impl Slot for Entry {
     fn position(&self) -> u32 {
         (hash_bytes(self.key()) >> 32) as u32
     }
+
+    #[inline]
+    fn prefetch(&self) {
+        Entry::prefetch(self);
+    }
 }
 
 impl Entry {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod effects;
 pub mod entry;
 pub mod freeing;
+pub mod load;
 pub mod locks;
 pub mod object;
 pub mod settings;

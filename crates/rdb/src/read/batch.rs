@@ -183,6 +183,18 @@ impl Batch {
         self.items.iter().map(|placed| self.item(placed))
     }
 
+    /// The items that are no entries, in the order of the file. Costs next to nothing
+    /// for entries.
+    ///
+    /// # Errors
+    /// As of [`Batch::items`].
+    pub fn facts(&self) -> impl Iterator<Item = Result<Item<'_>>> {
+        self.items
+            .iter()
+            .filter(|placed| !matches!(placed, Placed::Entry(_)))
+            .map(|placed| self.item(placed))
+    }
+
     fn item(&self, placed: &Placed) -> Result<Item<'_>> {
         Ok(match placed {
             Placed::Aux { key, value } => Item::Aux {

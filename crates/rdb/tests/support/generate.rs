@@ -222,10 +222,7 @@ fn stream() -> impl Strategy<Value = PlainStream<'static>> {
     );
     let groups = btree_map(text(), group, 0..3);
     (nodes, groups, 0_u64..1 << 48, any::<u64>()).prop_map(|(plans, groups, start, added)| {
-        let mut last_id = StreamId {
-            ms: start,
-            seq: 0,
-        };
+        let mut last_id = StreamId { ms: start, seq: 0 };
         let mut live = Vec::new();
         let mut nodes = Vec::new();
         for plans in &plans {
@@ -265,10 +262,7 @@ fn stream() -> impl Strategy<Value = PlainStream<'static>> {
             length: live.len() as u64,
             last_id,
             first_id: live.first().copied().unwrap_or_default(),
-            max_deleted_id: StreamId {
-                ms: added,
-                seq: 3,
-            },
+            max_deleted_id: StreamId { ms: added, seq: 3 },
             entries_added: added,
             groups: groups.collect(),
         }
