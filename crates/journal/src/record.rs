@@ -9,6 +9,8 @@
 //!
 //! Invariant: `parts` are ascending, none is empty, and the last ends with `bytes`.
 
+use crate::aof::append_command;
+
 /// A unit's commands in the form of the protocol. Made once and used again.
 #[derive(Debug, Default)]
 pub struct Record {
@@ -41,7 +43,7 @@ impl Record {
     /// Appends a command, its name first.
     #[inline]
     pub fn command<W: AsRef<[u8]>>(&mut self, database: u16, words: &[W]) {
-        push_command(&mut self.bytes, words);
+        append_command(&mut self.bytes, words);
         self.commands += 1;
         let end = self.bytes.len();
         match self.parts.last_mut() {
@@ -73,38 +75,6 @@ impl Record {
     }
 }
 
-/// Appends a command as an array of bulk strings.
-#[inline]
-pub(crate) fn push_command<W: AsRef<[u8]>>(out: &mut Vec<u8>, words: &[W]) {
-    push_header(out, b'*', words.len());
-    for word in words {
-        let word = word.as_ref();
-        push_header(out, b'$', word.len());
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-#[inline]
-fn push_header(out: &mut Vec<u8>, mark: u8, number: usize) {
-    if number < 10 {
-        out.extend_from_slice(&[mark, b'0' + number as u8, b'\r', b'\n']);
-        return;
-    }
-    // 20 digits are the most that a length has.
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    let mut left = number;
-    while left > 0 {
-        start -= 1;
-        digits[start] = b'0' + (left % 10) as u8;
-        left /= 10;
-    }
-    out.push(mark);
-    out.extend_from_slice(&digits[start..]);
-    out.extend_from_slice(b"\r\n");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,14 +104,5 @@ mod tests {
         assert_eq!(record.commands(), 3);
         record.clear();
         assert_eq!(record.runs().count(), 0);
-    }
-
-    #[test]
-    fn lengths_of_any_size_are_written() {
-        let mut out = Vec::new();
-        for number in [0, 9, 10, 99, 100, 65_536] {
-            push_header(&mut out, b'$', number);
-        }
-        assert_eq!(out, b"$0\r\n$9\r\n$10\r\n$99\r\n$100\r\n$65536\r\n");
     }
 }

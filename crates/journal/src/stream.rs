@@ -25,15 +25,13 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::record::{Record, push_command};
+use crate::aof::{EXEC, MULTI, append_select};
+use crate::record::Record;
 
 /// An open block of this size is sealed and a new one begun.
 const BLOCK_BYTES: usize = 256 << 10;
 /// Blocks kept to be filled again.
 const SPARE_BLOCKS_MAX: usize = 4;
-
-const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
-const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 /// Whether several commands of one record belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +115,7 @@ impl Journal {
         for (database, run) in record.runs() {
             if tail.selected != Some(database) {
                 tail.selected = Some(database);
-                let number = database.to_string();
-                push_command(&mut tail.open, &["SELECT", &number]);
+                append_select(&mut tail.open, u32::from(database));
             }
             tail.open.extend_from_slice(run);
         }
@@ -346,8 +343,14 @@ mod tests {
         let journal = Arc::new(Journal::default());
         let mut cursor = journal.follow();
         journal.append(&record(&[(0, &["DEL", "a"])]), Wrap::Unit);
-        journal.append(&record(&[(0, &["DEL", "b"]), (2, &["DEL", "c"])]), Wrap::Unit);
-        journal.append(&record(&[(2, &["DEL", "d"]), (2, &["DEL", "e"])]), Wrap::Separate);
+        journal.append(
+            &record(&[(0, &["DEL", "b"]), (2, &["DEL", "c"])]),
+            Wrap::Unit,
+        );
+        journal.append(
+            &record(&[(2, &["DEL", "d"]), (2, &["DEL", "e"])]),
+            Wrap::Separate,
+        );
         journal.append(&Record::default(), Wrap::Unit);
         let offset = journal.begin_section();
         assert_eq!(offset, journal.end());

@@ -29,16 +29,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ochre_resp::{Protocol, Reply};
-use ochre_store::effects::{Propagation, Ready};
+use ochre_store::effects::Ready;
 use ochre_store::waiting::Waiter;
 use ochre_store::{Held, ReadView, Type, WriteView};
 
 use crate::clients::Client;
 use crate::commands::args::Args;
-use crate::commands::spec::{Flow, Group, Outcome, Run, TimeoutReply, Wait};
+use crate::commands::spec::{Flow, Group, Outcome, Run, TimeoutReply, Until, Wait};
 use crate::error::Error;
 use crate::execute::{Call, write_error};
 use crate::net::mail::Mail;
+use crate::persistence::{jobs, reload};
 use crate::pubsub::Wakes;
 use crate::server::Server;
 use crate::unit::{Kind, StripeList, Unit, scope};
@@ -148,6 +149,23 @@ impl Blocked {
         }
     }
 
+    /// Ends the wait with a reply made for the client's protocol, unless it is over.
+    /// For waits that are not for keys.
+    pub fn finish(&self, reply: Vec<u8>) {
+        if self.end() {
+            self.client.send(Mail::Served {
+                to: self.client.token,
+                wait: self.number,
+                reply,
+            });
+        }
+    }
+
+    /// Whether the wait has ended.
+    pub fn is_over(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DONE
+    }
+
     /// Whether a key that holds this is a reason to run the command again.
     fn heeds(&self, found: Option<Type>) -> bool {
         self.unblock_on_missing || found.is_some() && found == self.wants
@@ -162,6 +180,21 @@ pub fn register(call: &Call<'_>, held: &mut Held<'_>, blocked: &Arc<Blocked>) {
         if let Some(stripe) = held.stripe_mut(index) {
             stripe.waiters.add(blocked.db, key, &waiter);
         }
+    }
+}
+
+/// Has the wait ended by what it waits for, where that is no key.
+pub fn await_event(call: &Call<'_>, until: Until, blocked: &Arc<Blocked>) {
+    let server = call.server;
+    match until {
+        Until::KeysReady => {}
+        Until::Saved => jobs::save_for(server, blocked.clone()),
+        Until::OnDisk(offset) => server
+            .persistence
+            .waits
+            .add(server, offset, blocked.clone()),
+        Until::Reloaded(reload) => reload::spawn(server, reload, blocked.clone()),
+        Until::Ended(request) => server.request_stop(request, Some(blocked.clone())),
     }
 }
 
@@ -318,13 +351,10 @@ fn rerun(call: &mut Call<'_>, unit: &mut Unit<'_>, blocked: &Blocked, out: &mut 
     let scope = scope(call, unit.now_ms());
     match known.command.run {
         Run::Write(handler) => {
-            let own = std::mem::take(&mut unit.effects.propagation);
+            unit.effects.recording = call.server.persistence.is_recording();
             let mut view = WriteView::new(&scope, &mut unit.held, blocked.db, &mut unit.effects);
             let outcome = handler(&mut view, &mut args, out);
-            let served = std::mem::replace(&mut unit.effects.propagation, own);
-            if let Propagation::As(commands) = served {
-                unit.effects.served.push((blocked.db, commands));
-            }
+            unit.record_served(call, blocked.db);
             outcome
         }
         Run::Read(handler) => handler(

@@ -103,29 +103,7 @@ pub struct Clients {
 impl Clients {
     pub fn add(&self, new: NewClient, now_ms: i64) -> Arc<Client> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let client = Arc::new(Client {
-            id,
-            address: new.address,
-            local_address: new.local_address,
-            fd: new.fd,
-            is_unix: new.is_unix,
-            connected_at_ms: now_ms,
-            worker: new.worker,
-            token: new.token,
-            mailbox: new.mailbox,
-            last_used_ms: AtomicI64::new(now_ms),
-            last_command: AtomicU16::new(NO_COMMAND),
-            query_bytes: AtomicU32::new(0),
-            output_bytes: AtomicU64::new(0),
-            killed: AtomicBool::new(false),
-            state: Mutex::new(State {
-                user: "default".into(),
-                multi: -1,
-                redirect: -1,
-                ..State::default()
-            }),
-            wait: Mutex::new(None),
-        });
+        let client = Arc::new(Client::new(id, new, now_ms));
         self.by_id.write().insert(id, client.clone());
         client
     }
@@ -158,6 +136,47 @@ impl Clients {
 }
 
 impl Client {
+    fn new(id: u64, new: NewClient, now_ms: i64) -> Self {
+        Self {
+            id,
+            address: new.address,
+            local_address: new.local_address,
+            fd: new.fd,
+            is_unix: new.is_unix,
+            connected_at_ms: now_ms,
+            worker: new.worker,
+            token: new.token,
+            mailbox: new.mailbox,
+            last_used_ms: AtomicI64::new(now_ms),
+            last_command: AtomicU16::new(NO_COMMAND),
+            query_bytes: AtomicU32::new(0),
+            output_bytes: AtomicU64::new(0),
+            killed: AtomicBool::new(false),
+            state: Mutex::new(State {
+                user: "default".into(),
+                multi: -1,
+                redirect: -1,
+                ..State::default()
+            }),
+            wait: Mutex::new(None),
+        }
+    }
+
+    /// A client that is nobody: on its behalf the server executes what it finds in files.
+    /// Mail for it goes to a connection that never is.
+    pub fn internal(mailbox: Arc<Mailbox>) -> Arc<Self> {
+        let nobody = NewClient {
+            address: String::new(),
+            local_address: String::new(),
+            fd: -1,
+            is_unix: false,
+            worker: 0,
+            token: Token(u32::MAX, u32::MAX),
+            mailbox,
+        };
+        Arc::new(Self::new(u64::MAX, nobody, crate::clock::now_ms()))
+    }
+
     /// Whether it connects from this machine.
     pub fn is_local(&self) -> bool {
         self.is_unix || self.address.starts_with("127.") || self.address.starts_with("[::1]:")

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ochre_journal::Record;
 use ochre_resp::Reply;
 use ochre_store::{EventClass, Held, ReadView};
 
@@ -34,6 +35,13 @@ pub struct Local {
     pub waits: u64,
     /// The interpreter of this thread, once a script has run.
     pub engine: Option<Box<Engine>>,
+    /// What is executed was recorded before: deadlines are not enforced, the record says
+    /// itself when a key went.
+    pub replays: bool,
+    /// Replies wait for the disk (`appendfsync always`).
+    pub withholding: bool,
+    /// Room for what a unit notes for the journal.
+    pub record: Record,
     random: u64,
 }
 
@@ -48,6 +56,9 @@ impl Local {
             now_ms: crate::clock::now_ms(),
             waits: 0,
             engine: None,
+            replays: false,
+            withholding: false,
+            record: Record::default(),
             random: u64::from_le_bytes(seed) | 1,
         }
     }
@@ -368,17 +379,12 @@ fn dispatch<'c>(
             let outcome = match outcome {
                 Ok(Flow::Block(wait)) => {
                     call.local.waits += 1;
-                    let on_timeout = wait.on_timeout;
+                    let (on_timeout, until) = (wait.on_timeout, wait.until);
                     let wait = Arc::new(Blocked::new(call, known.id, argv, wait, call.local.waits));
                     blocking::register(call, &mut unit.held, &wait);
+                    blocking::await_event(call, until, &wait);
                     *blocked = Some(wait);
-                    Ok(Flow::Block(Wait {
-                        keys: Vec::new(),
-                        timeout_ms: None,
-                        on_timeout,
-                        unblock_on_missing: false,
-                        argv: None,
-                    }))
+                    Ok(Flow::Block(Wait::until(until, None, on_timeout)))
                 }
                 outcome => outcome,
             };

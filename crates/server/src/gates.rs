@@ -22,7 +22,73 @@ pub fn admit(call: &mut Call<'_>, known: &Known, argv: &[&[u8]]) -> Result<(), E
     if call.session.is_subscriber() {
         allowed_to_subscriber(known)?;
     }
-    admit_memory(call, known)
+    admit_memory(call, known)?;
+    if known.flags.has(Flags::WRITE) || known.command.name == "exec" {
+        admit_write(call, known)?;
+    }
+    if call.server.persistence.loading.is_active() && !known.flags.has(Flags::LOADING) {
+        return Err(LOADING);
+    }
+    Ok(())
+}
+
+const LOADING: Error = Error::text("LOADING Redis is loading the dataset in memory");
+
+/// Whether the disk is in a state that allows writes.
+///
+/// # Errors
+/// MISCONF.
+fn admit_write(call: &mut Call<'_>, known: &Known) -> Result<(), Error> {
+    let persistence = &call.server.persistence;
+    if !persistence.has_save_failed() && !persistence.aof.is_failing() {
+        return Ok(());
+    }
+    let queued = match &call.session.multi {
+        Some(transaction) => transaction.flags(),
+        None => Flags::NONE,
+    };
+    if known.flags.or(queued).has(Flags::WRITE) {
+        misconfigured(call)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether the disk is in a state that allows a script to write.
+///
+/// # Errors
+/// MISCONF.
+pub fn admit_scripted_write(call: &Call<'_>) -> Result<(), Error> {
+    let persistence = &call.server.persistence;
+    if persistence.has_save_failed() || persistence.aof.is_failing() {
+        return misconfigured(call);
+    }
+    Ok(())
+}
+
+#[cold]
+fn misconfigured(call: &Call<'_>) -> Result<(), Error> {
+    let server = call.server;
+    let config = &call.live.config.persistence;
+    if server.persistence.aof.is_failing() {
+        return Err(Error::owned(format!(
+            "MISCONF Errors writing to the AOF file: {}",
+            server.persistence.aof.failure()
+        )));
+    }
+    if config.stop_writes_on_bgsave_error
+        && !config.save.0.is_empty()
+        && server.persistence.has_save_failed()
+    {
+        return Err(Error::text(
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
+             persist to disk. Commands that may modify the data set are disabled, because this \
+             instance is configured to report errors during writes if RDB snapshotting fails \
+             (stop-writes-on-bgsave-error option). Please check the Redis logs for details about \
+             the RDB error.",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether there is memory for the command.

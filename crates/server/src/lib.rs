@@ -31,6 +31,7 @@ pub mod session;
 pub mod slowlog;
 pub mod startup;
 pub mod stats;
+mod steward;
 pub mod tracking;
 pub mod unit;
 

@@ -53,12 +53,18 @@ fn serve(sources: &Sources) -> Result<i32, Box<dyn std::error::Error>> {
     startup::fit_process(config, &log);
     let pid_file = PidFile::write(config, &log);
     let supervisor = startup::supervision(config);
-    let running = Server::launch(launch, log)?;
+    let mut running = Server::launch(launch, log)?;
     let server = running.server().clone();
+    heed_signals(server.clone())?;
+    if let Err(error) = running.loaded() {
+        if server.stop_request().is_none() {
+            server.log.warning(&format!("{error}"));
+            return Err(error.into());
+        }
+    }
     if let Some(supervisor) = &supervisor {
         supervisor.ready(&server.log);
     }
-    heed_signals(server.clone())?;
     let status = running.wait();
     if let Some(supervisor) = &supervisor {
         supervisor.stopping();
@@ -88,7 +94,7 @@ fn heed_signals(server: Arc<Server>) -> std::io::Result<()> {
             }
             let text = format!("Received {name} scheduling shutdown...");
             server.log.warning(&text);
-            server.request_stop(StopRequest { status: 0 });
+            server.request_stop(StopRequest::BY_SIGNAL, None);
         }
     });
     Ok(())

@@ -78,6 +78,15 @@ pub fn set_allocator_thread(on: bool) {
     let _ = tikv_jemalloc_ctl::background_thread::write(on);
 }
 
+/// Has the calling thread give way to those that serve clients, where they compete for a
+/// processor.
+pub fn yield_to_others() {
+    const NICENESS: i32 = 10;
+    let thread = rustix::thread::gettid();
+    // Without it the thread takes its share, no more.
+    let _ = rustix::process::setpriority_process(Some(thread), NICENESS);
+}
+
 /// Bytes of physical memory that the process occupies; 0 where the system does not say.
 pub fn resident_bytes() -> u64 {
     status_kilobytes("/proc/self/status", "VmRSS:") * 1024

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ochre_journal::{Record, Wrap};
 use ochre_store::{KeyspaceView, Scope, view::Observed};
 use parking_lot::{Condvar, Mutex};
 
@@ -48,7 +49,7 @@ impl Alarm {
     }
 
     /// Sleeps until rung or for `at_most`; returns whether to go on.
-    fn sleep(&self, at_most: Option<Duration>) -> bool {
+    pub fn sleep(&self, at_most: Option<Duration>) -> bool {
         let mut state = self.state.lock();
         if !state.rung && !state.stop {
             match at_most {
@@ -89,7 +90,7 @@ fn run(server: &Server) {
         if !server.reclaimer.sleep(wait) {
             return;
         }
-        if server.is_active_expire() {
+        if server.is_active_expire() && !server.persistence.loading.is_active() {
             reclaim_due(server);
         }
     }
@@ -109,6 +110,7 @@ fn wait_for(earliest_ms: i64, now_ms: i64) -> Option<Duration> {
 fn reclaim_due(server: &Server) {
     let live = server.live();
     let now_ms = crate::clock::now_ms();
+    let mut record = Record::default();
     // Commands on the whole keyspace (DBSIZE, SCAN) pass the stripes in ascending order.
     // In the other direction they meet the reclaimer once; in the same one they would
     // catch up with it and then wait behind it at every stripe.
@@ -124,13 +126,20 @@ fn reclaim_due(server: &Server) {
             };
             let mut effects = unit::effects(server, &live);
             let mut held = server.store.stripes.lock_one(index);
+            effects.recording = server.persistence.is_recording();
             let more = KeyspaceView::new(&scope, &mut held, 0, &mut effects).expire_due(index);
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
             let mut wakes = Wakes::default();
             unit::tell(server, &mut held, &effects, NO_CLIENT, &mut wakes);
+            if effects.recording {
+                unit::note_removals(&mut effects, &mut record, &live);
+                server.persistence.journal.append(&record, Wrap::Separate);
+                record.clear();
+            }
             blocking::hand_over(server, &held, &effects.ready);
             drop(held);
             wakes.wake(server);
+            server.persistence.journal.wake();
             unit::settle(server, effects);
             if !more {
                 break;

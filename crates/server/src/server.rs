@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use ochre_journal::disk::{Disk, RealDisk};
 use ochre_store::Store;
 use parking_lot::Mutex;
 use thiserror::Error;
 
+use crate::blocking::Blocked;
 use crate::clients::{Client, Clients};
 use crate::commands;
 use crate::commands::table::CommandTable;
@@ -26,17 +29,20 @@ use crate::net::listener::{self, Control, Listeners};
 use crate::net::mail::{Mail, Mailbox};
 use crate::net::reactor::{Options, Reactor, ReactorKind};
 use crate::net::worker::Worker;
-use crate::pause::Pause;
+use crate::pause::{Pause, Paused};
+use crate::persistence::{Persistence, aof, shutdown, start};
 use crate::pubsub::PubSub;
 use crate::reclaim;
 use crate::script::{self, Functions, Scripts};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
+use crate::steward;
 use crate::tracking::Trackers;
 
 /// What all threads share. Split by concern: no lock here covers two of them.
 pub struct Server {
     pub store: Arc<Store>,
+    pub persistence: Persistence,
     pub commands: CommandTable,
     pub clients: Clients,
     pub stats: Stats,
@@ -71,10 +77,11 @@ pub struct Server {
     /// Changes since the last save.
     changes: AtomicU64,
     pub last_save_s: AtomicI64,
-    stop: Mutex<Option<StopRequest>>,
+    stop: Mutex<Option<Stopping>>,
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
     active_expire: AtomicBool,
     pub reclaimer: reclaim::Alarm,
+    pub steward: reclaim::Alarm,
     pub switches: Switches,
     pub memory: MemoryMeter,
     pub latency: LatencyMonitor,
@@ -82,6 +89,12 @@ pub struct Server {
     pub configured_users: Vec<String>,
     /// The accepting thread, once there is one.
     pub listening: std::sync::OnceLock<Arc<Control>>,
+}
+
+/// A request to end, and the client that made it, if it was one.
+struct Stopping {
+    request: StopRequest,
+    client: Option<Arc<Blocked>>,
 }
 
 /// Switches that only tests turn, by DEBUG.
@@ -96,6 +109,8 @@ pub struct Switches {
 /// How others reach a worker, and how busy it is.
 pub struct WorkerHandle {
     pub mailbox: Arc<Mailbox>,
+    /// Whether it withholds replies until the disk gets on.
+    pub waits_for_disk: AtomicBool,
     pub connections: std::sync::atomic::AtomicUsize,
 }
 
@@ -104,6 +119,27 @@ pub struct WorkerHandle {
 pub struct StopRequest {
     /// The exit status of the process.
     pub status: i32,
+    pub save: SaveAtEnd,
+    /// End even if something cannot be saved.
+    pub force: bool,
+}
+
+/// Whether the dataset is saved into the snapshot file before the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaveAtEnd {
+    /// If there are save rules.
+    ByRules,
+    Yes,
+    No,
+}
+
+impl StopRequest {
+    /// The end that a signal asks for.
+    pub const BY_SIGNAL: Self = Self {
+        status: 0,
+        save: SaveAtEnd::ByRules,
+        force: false,
+    };
 }
 
 /// Why the server could not start. The texts are what the log says.
@@ -119,16 +155,20 @@ pub enum StartError {
     Reactor(std::io::Error),
     #[error("Can't start a thread: {0}")]
     Thread(std::io::Error),
+    #[error("Can't load the dataset: {0}")]
+    Loading(String),
     #[error(transparent)]
     Configuration(#[from] StartupError),
 }
 
 /// The stack of a worker: room for the deepest result of a script.
-const WORKER_STACK_BYTES: usize = 16 * 1024 * 1024;
+pub const WORKER_STACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// A server that runs. Dropping it stops it.
 pub struct Running {
     server: Arc<Server>,
+    /// Loads what is on disk; ends with the reason why that failed.
+    loader: Option<JoinHandle<Result<(), String>>>,
     threads: Vec<JoinHandle<()>>,
     freeing: Option<JoinHandle<()>>,
     listeners: Option<Listeners>,
@@ -147,14 +187,29 @@ impl Server {
             config,
             ..Startup::default()
         };
-        Self::launch(startup, Log::silent())
+        let mut running = Self::launch(startup, Log::silent())?;
+        running.loaded()?;
+        Ok(running)
     }
 
-    /// As [`Server::start`], with all that a configuration file says, and a log.
+    /// As [`Server::start`], with all that a configuration file says, and a log. What is
+    /// on disk is loaded while clients are told to wait: see [`Running::loaded`].
     ///
     /// # Errors
     /// As [`Server::start`], and lines that name unknown commands or define users.
     pub fn launch(startup: Startup, log: Log) -> Result<Running, StartError> {
+        Self::launch_on(startup, log, Arc::new(RealDisk))
+    }
+
+    /// As [`Server::launch`], with files on another disk: for tests.
+    ///
+    /// # Errors
+    /// As [`Server::launch`].
+    pub fn launch_on(
+        startup: Startup,
+        log: Log,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Running, StartError> {
         let Startup {
             config,
             file: config_file,
@@ -198,6 +253,7 @@ impl Server {
         let now_ms = crate::clock::now_ms();
         let server = Arc::new(Self {
             store,
+            persistence: Persistence::new(disk),
             clients: Clients::default(),
             stats: Stats::new(commands.len()),
             commands,
@@ -220,6 +276,7 @@ impl Server {
                 .iter()
                 .map(|reactor| WorkerHandle {
                     mailbox: Arc::new(Mailbox::new(reactor.waker())),
+                    waits_for_disk: AtomicBool::new(false),
                     connections: Default::default(),
                 })
                 .collect(),
@@ -232,6 +289,7 @@ impl Server {
             stopped: std::sync::OnceLock::new(),
             active_expire: AtomicBool::new(true),
             reclaimer: reclaim::Alarm::default(),
+            steward: reclaim::Alarm::default(),
             switches: Switches::default(),
             memory: MemoryMeter::default(),
             latency: LatencyMonitor::default(),
@@ -242,6 +300,7 @@ impl Server {
         server.log.notice("Server initialized");
         let (stopped_sender, stopped) = std::sync::mpsc::channel();
         let _ = server.stopped.set(stopped_sender);
+        server.persistence.loading.begin();
         let mut threads = vec![reclaim::start(server.clone()).map_err(StartError::Thread)?];
         for (index, reactor) in reactors.into_iter().enumerate() {
             let server = server.clone();
@@ -254,9 +313,11 @@ impl Server {
         }
         let addresses = bound.addresses();
         let listeners = Listeners::start(bound, server.clone()).map_err(StartError::Thread)?;
-        listeners.announce(&server.log);
+        let loader = start::spawn(server.clone()).map_err(StartError::Thread)?;
+        threads.push(steward::start(server.clone()).map_err(StartError::Thread)?);
         Ok(Running {
             server,
+            loader: Some(loader),
             threads,
             freeing: Some(freeing),
             listeners: Some(listeners),
@@ -309,6 +370,11 @@ impl Server {
         self.reclaimer.ring();
     }
 
+    /// Takes off changes that a snapshot has.
+    pub fn uncount_changes(&self, changes: u64) {
+        self.changes.fetch_sub(changes, Ordering::Relaxed);
+    }
+
     #[inline]
     pub fn count_changes(&self, changes: u64) {
         self.changes.fetch_add(changes, Ordering::Relaxed);
@@ -344,8 +410,9 @@ impl Server {
     }
 
     /// Asks the server to end; whoever waits in [`Running::wait`] carries it out.
-    pub fn request_stop(&self, request: StopRequest) {
-        *self.stop.lock() = Some(request);
+    /// A client that waits for it is answered if the server cannot end.
+    pub fn request_stop(&self, request: StopRequest, client: Option<Arc<Blocked>>) {
+        *self.stop.lock() = Some(Stopping { request, client });
         if let Some(sender) = self.stopped.get() {
             // Nobody listens any more only when the server has ended already.
             let _ = sender.send(());
@@ -354,7 +421,49 @@ impl Server {
 
     /// The request to end, if there was one.
     pub fn stop_request(&self) -> Option<StopRequest> {
-        *self.stop.lock()
+        self.stop.lock().as_ref().map(|stopping| stopping.request)
+    }
+
+    /// Whether the server is about to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.lock().is_some()
+    }
+
+    /// Lets commands run again after the server could not end, and says so to the client
+    /// that asked for it.
+    fn go_on(&self) {
+        self.pause.end();
+        self.pause_changed();
+        if let Some(Stopping {
+            client: Some(client),
+            ..
+        }) = self.stop.lock().take()
+        {
+            client.finish(b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n".to_vec());
+        }
+    }
+
+    /// Holds back all commands from now on, and waits until those that run have ended.
+    fn hold_back_commands(&self) {
+        let now_ms = crate::clock::now_ms();
+        self.pause.begin(Paused::All, i64::MAX, now_ms);
+        self.await_workers();
+    }
+
+    /// Waits until the commands that run now have ended, for some seconds at most.
+    pub fn await_workers(&self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let (sender, passed) = std::sync::mpsc::channel();
+        for worker in &self.mailboxes {
+            worker.mailbox.put(Mail::Pass(sender.clone()));
+        }
+        drop(sender);
+        let deadline = Instant::now() + PATIENCE;
+        // Ends when all have passed: then nobody has the sender any more.
+        while passed
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            .is_ok()
+        {}
     }
 }
 
@@ -362,6 +471,28 @@ impl Running {
     /// The TCP addresses it listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Waits until what is on disk is loaded, and says that clients may come.
+    ///
+    /// # Errors
+    /// Why it could not be loaded.
+    pub fn loaded(&mut self) -> Result<(), StartError> {
+        let Some(loader) = self.loader.take() else {
+            return Ok(());
+        };
+        match loader.join() {
+            Ok(Ok(())) => {
+                if let Some(listeners) = &self.listeners {
+                    listeners.announce(&self.server.log);
+                }
+                Ok(())
+            }
+            Ok(Err(reason)) => Err(StartError::Loading(reason)),
+            Err(_) => Err(StartError::Loading(
+                "the loading thread panicked".to_owned(),
+            )),
+        }
     }
 
     /// What its threads share.
@@ -372,25 +503,42 @@ impl Running {
     /// Waits until somebody asks the server to end; returns the exit status.
     pub fn wait(self) -> i32 {
         // An error means that the sender is gone, which the server itself holds.
-        let _ = self.stopped.recv();
-        let status = self
-            .server
-            .stop_request()
-            .map_or(0, |request| request.status);
+        while self.stopped.recv().is_ok() {
+            let Some(request) = self.server.stop_request() else {
+                break;
+            };
+            self.server.hold_back_commands();
+            if shutdown::prepare(&self.server, request).is_ok() || request.force {
+                drop(self);
+                return request.status;
+            }
+            self.server.log.warning(
+                "Errors trying to shut down the server. Check the logs for more information.",
+            );
+            self.server.go_on();
+        }
         drop(self);
-        status
+        0
     }
 
     fn stop(&mut self) {
         drop(self.listeners.take());
+        self.server.persistence.loading.abort();
+        if let Some(loader) = self.loader.take() {
+            // What it could not load no longer matters.
+            let _ = loader.join();
+        }
         for worker in &self.server.mailboxes {
             worker.mailbox.put(Mail::Stop);
         }
         self.server.reclaimer.stop();
+        self.server.steward.stop();
         for thread in self.threads.drain(..) {
             // A panic of a worker has been reported already.
             let _ = thread.join();
         }
+        self.server.persistence.jobs.wait_until_idle();
+        aof::stop(&self.server);
         // The freeing thread ends when the store is dropped, which it need not be yet.
         drop(self.freeing.take());
     }

@@ -28,6 +28,8 @@ pub struct Session {
     pub in_unit: bool,
     /// Lookups leave no trace on access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// Where the journal ended after this client's last change.
+    pub wrote_to: u64,
     /// What CLIENT TRACKING asked for, while it is on.
     pub tracking: Option<Box<Tracking>>,
 }
@@ -85,6 +87,7 @@ impl Session {
             subscriptions: None,
             in_unit: false,
             no_touch: false,
+            wrote_to: 0,
             tracking: None,
         }
     }

@@ -195,13 +195,6 @@ pub fn announce(config: &Config, file: Option<&Path>, program: &str, log: &Log) 
         }
     }
     log.notice(&format!("Running mode=standalone, port={port}."));
-    let persistence = &config.persistence;
-    if persistence.append_only || persistence.dir.join(&persistence.db_filename).exists() {
-        log.warning(
-            "WARNING: this version keeps data in memory only: it neither loads nor writes dump \
-             files or append-only files.",
-        );
-    }
 }
 
 const LOGO: &str = r"

@@ -6,7 +6,9 @@
 //! its commands name before the first runs; a script takes the global lock and then
 //! stripes as it touches keys.
 
+use ochre_journal::{Record, Wrap};
 use ochre_resp::Reply;
+use ochre_store::effects::{Propagation, RemovedFields};
 use ochre_store::locks::GaveUp;
 use ochre_store::view::Observed;
 use ochre_store::{
@@ -45,6 +47,8 @@ pub struct Unit<'s> {
     pub held: Held<'s>,
     pub kind: Kind,
     pub effects: Effects,
+    /// What is to be appended to the journal before the locks are released.
+    record: Record,
     store: &'s Store,
     now_ms: i64,
 }
@@ -56,6 +60,7 @@ impl<'s> Unit<'s> {
             held: call.server.store.stripes.none(),
             kind,
             effects: effects(call.server, call.live),
+            record: Record::default(),
             store: &call.server.store,
             now_ms: call.local.now_ms,
         }
@@ -139,7 +144,16 @@ impl<'s> Unit<'s> {
         let mut args = Args::new(argv, known.name_words(), big);
         match known.command.run {
             Run::Session(handler) => handler(call, &mut args, out),
-            Run::Unit(handler) => handler(call, self, &mut args, out),
+            Run::Unit(handler) => {
+                let (db, dirty) = (call.session.db, self.effects.dirty);
+                let outcome = handler(call, self, &mut args, out);
+                // What is run within has been noted; libraries of functions are changed by
+                // the command itself.
+                if known.flags.has(Flags::WRITE) {
+                    self.note_change(call, db, argv, dirty);
+                }
+                outcome
+            }
             Run::Container => Err(Error::Arity(known.full_name.clone().into())),
             Run::Keyspace(handler) => {
                 let scope = scope(call, self.now_ms);
@@ -147,6 +161,7 @@ impl<'s> Unit<'s> {
                     self.held.extend_to_all();
                 }
                 let db = call.session.db;
+                let dirty = self.effects.dirty;
                 let mut view = KeyspaceView::new(&scope, &mut self.held, db, &mut self.effects);
                 let outcome = handler(
                     &mut KeyspaceCall {
@@ -157,6 +172,7 @@ impl<'s> Unit<'s> {
                     out,
                 );
                 observe(call, &scope);
+                self.note_change(call, db, argv, dirty);
                 outcome
             }
             Run::Read(handler) => {
@@ -180,15 +196,80 @@ impl<'s> Unit<'s> {
                 self.lock_for(call.server, known, argv)?;
                 let scope = scope(call, self.now_ms);
                 let db = call.session.db;
+                let dirty = self.effects.dirty;
+                // Known only now: recording begins and ends under all locks.
+                self.effects.recording = call.server.persistence.is_recording();
                 let mut view = WriteView::new(&scope, &mut self.held, db, &mut self.effects);
                 let outcome = handler(&mut view, &mut args, out);
                 if scope.observed.expired.get() {
                     self.remove_expired(&scope, db, known, argv);
                 }
                 observe(call, &scope);
+                if self.effects.recording {
+                    self.note_change(call, db, argv, dirty);
+                }
                 outcome
             }
         }
+    }
+
+    /// Notes for the journal what a command did that began when `dirty` changes had been
+    /// made: it as it came, or what its handler has said instead; before that the keys
+    /// and fields that were removed on the way.
+    pub fn note_change(&mut self, call: &mut Call<'_>, db: u16, argv: &[&[u8]], dirty: u64) {
+        let propagation = std::mem::take(&mut self.effects.propagation);
+        if !call.server.persistence.is_recording() {
+            return;
+        }
+        self.note_removals(call);
+        match propagation {
+            Propagation::AsSent if self.effects.dirty > dirty => {
+                self.room(call).command(db, argv);
+            }
+            Propagation::AsSent | Propagation::Nothing => {}
+            Propagation::As(commands) => {
+                let record = self.room(call);
+                for command in &commands {
+                    record.command(db, command);
+                }
+            }
+        }
+    }
+
+    /// Notes for the journal the keys and fields that were removed on the way.
+    fn note_removals(&mut self, call: &mut Call<'_>) {
+        if !self.effects.removed.is_empty() || !self.effects.removed_fields.is_empty() {
+            self.room(call);
+            note_removals(&mut self.effects, &mut self.record, call.live);
+        }
+    }
+
+    /// The record, with the room of one that was used before.
+    fn room(&mut self, call: &mut Call<'_>) -> &mut Record {
+        if self.record.is_empty() {
+            self.record = std::mem::take(&mut call.local.record);
+        }
+        &mut self.record
+    }
+
+    /// Appends what was noted to the journal. The locks are still held.
+    fn append_record(&mut self, call: &mut Call<'_>) {
+        if !self.record.is_empty() {
+            let persistence = &call.server.persistence;
+            call.session.wrote_to = persistence.journal.append(&self.record, Wrap::Unit);
+            // Whatever was known of the disk before: this must be there before its reply.
+            call.local.withholding |= persistence.withholds();
+            self.record.clear();
+            call.local.record = std::mem::take(&mut self.record);
+        }
+    }
+
+    /// Notes what a blocked client did that this unit served, and appends it: as a
+    /// change of its own, behind the unit's.
+    pub fn record_served(&mut self, call: &mut Call<'_>, db: u16) {
+        let dirty = self.effects.dirty;
+        self.note_change(call, db, &[], dirty);
+        self.append_record(call);
     }
 
     /// Runs one command of a transaction or script: with its statistics, with errors
@@ -211,6 +292,8 @@ impl<'s> Unit<'s> {
                 TimeoutReply::Null | TimeoutReply::NullOrNullArray => out.null(),
                 TimeoutReply::NullArray => out.null_array(),
                 TimeoutReply::Zero => out.integer(0),
+                // Answered at once within a unit.
+                TimeoutReply::Copies => {}
             }
         }
         out.draw_sources();
@@ -264,6 +347,11 @@ impl<'s> Unit<'s> {
     fn finish(mut self, call: &mut Call<'s>) -> blocking::PostponedList {
         let mut postponed = blocking::PostponedList::new();
         let mut wakes = Wakes::default();
+        let is_recording = call.server.persistence.is_recording();
+        if is_recording {
+            self.note_removals(call);
+            self.append_record(call);
+        }
         if !self.effects.ready.is_empty() {
             postponed = blocking::serve_ready(call, &mut self, &mut wakes);
         }
@@ -271,6 +359,9 @@ impl<'s> Unit<'s> {
         tell(call.server, &mut self.held, &self.effects, by, &mut wakes);
         self.held = self.store.stripes.none();
         wakes.wake(call.server);
+        if is_recording {
+            call.server.persistence.journal.wake();
+        }
         self.settle(call);
         postponed
     }
@@ -290,6 +381,23 @@ pub fn effects(server: &Server, live: &Live) -> Effects {
         wanted_events: live.wanted_events,
         tracking: server.trackers.is_active(),
         ..Effects::default()
+    }
+}
+
+/// Notes for the journal the keys and fields that were found past their deadline.
+pub fn note_removals(effects: &mut Effects, record: &mut Record, live: &Live) {
+    let deletion: &[u8] = if live.settings.lazy_expire {
+        b"UNLINK"
+    } else {
+        b"DEL"
+    };
+    for removed in effects.removed.drain(..) {
+        record.command(removed.db, &[deletion, &removed.key]);
+    }
+    for RemovedFields { db, key, fields } in effects.removed_fields.drain(..) {
+        let mut words: Vec<&[u8]> = vec![b"HDEL", &key];
+        words.extend(fields.iter().map(Vec::as_slice));
+        record.command(db, &words);
     }
 }
 
@@ -337,7 +445,7 @@ pub fn scope<'a>(call: &mut Call<'a>, now_ms: i64) -> Scope<'a> {
         settings: &call.live.settings,
         now_ms,
         touch: !call.session.no_touch,
-        expire: true,
+        expire: !call.local.replays,
         observed: Observed::seeded(call.local.random()),
     }
 }

@@ -107,9 +107,6 @@ pub struct Effects {
     /// Every key of a database went at once.
     pub flushed: bool,
     pub ready: Vec<Ready>,
-    /// What the blocked clients served by this unit did, with their databases: recorded
-    /// behind the unit's own changes.
-    pub served: Vec<(u16, Vec<Recorded>)>,
     pub garbage: GarbageList,
     /// Keys that were found expired and removed.
     pub expired: u64,

@@ -22,7 +22,7 @@
 
 use std::alloc;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use ochre_structures::hash::hash_bytes;
 use ochre_structures::table::Slot;
@@ -501,14 +501,15 @@ impl Entry {
         self.flags() & SNAPSHOT != 0
     }
 
-    pub fn set_snapshot_bit(&mut self, bit: bool) {
-        self.update_flags(|flags| {
-            if bit {
-                flags | SNAPSHOT
-            } else {
-                flags & !SNAPSHOT
-            }
-        });
+    /// Sets the entry's side of the snapshot bit. The caller holds the lock of the
+    /// entry's stripe; a shared reference will do, so that a walk can mark what it passes.
+    #[inline]
+    pub fn set_snapshot_bit(&self, bit: bool) {
+        // SAFETY: within the header, which outlives `self`; a byte is always aligned.
+        let flags = unsafe { AtomicU8::from_ptr(self.0.as_ptr().add(4)) };
+        let old = flags.load(Ordering::Relaxed);
+        let new = if bit { old | SNAPSHOT } else { old & !SNAPSHOT };
+        flags.store(new, Ordering::Relaxed);
     }
 
     /// Whether a string was changed in place, which Redis reports as `raw` however

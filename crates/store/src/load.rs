@@ -40,7 +40,7 @@ impl Stripe {
         deadlines: &Deadlines,
         (index, hash): (u32, u64),
         db: u16,
-        mut entry: Entry,
+        entry: Entry,
         existing: Existing,
     ) -> Loaded {
         entry.set_snapshot_bit(self.snapshot_bit);

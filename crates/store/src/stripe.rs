@@ -14,6 +14,13 @@ pub trait Capture: Send + Sync {
     /// Called under the stripe's lock with an entry that is about to be changed, moved
     /// or deleted for the first time since the snapshot began.
     fn capture(&self, db: u16, entry: &Entry);
+
+    /// Takes over a table of keys that are all gone at once; those entries whose bit is
+    /// not `bit` are not captured yet. Called under all locks.
+    fn capture_table(&self, db: u16, table: Table<Entry>, bit: bool);
+
+    /// Two databases have changed places. Called under all locks.
+    fn databases_swapped(&self, a: u16, b: u16);
 }
 
 /// The keys of one database that belong to one stripe.
@@ -140,19 +147,8 @@ impl Stripe {
             })
     }
 
-    /// Hands the running snapshot every entry of `database`, which is about to go,
-    /// that it has not got yet.
-    pub(crate) fn capture_all(&self, db: u16, database: &Database) {
-        if let Some(capture) = &self.capture {
-            for entry in database.table.iter() {
-                if entry.snapshot_bit() != self.snapshot_bit {
-                    capture.capture(db, entry);
-                }
-            }
-        }
-    }
-
-    /// Starts or ends the capture of entries as they are now.
+    /// Starts or ends the capture of entries as they are now. Before a capture starts,
+    /// that of the one before must have marked every entry.
     pub fn set_capture(&mut self, capture: Option<Arc<dyn Capture>>) {
         if capture.is_some() {
             self.snapshot_bit = !self.snapshot_bit;
@@ -171,7 +167,7 @@ impl Stripe {
         capture: &Option<Arc<dyn Capture>>,
         bit: bool,
         db: u16,
-        entry: &mut Entry,
+        entry: &Entry,
     ) {
         if let Some(capture) = capture
             && entry.snapshot_bit() != bit

@@ -512,7 +512,7 @@ impl<'a, 's> WriteView<'a, 's> {
                     Expiry::AtMs(deadline) => Some(deadline),
                     Expiry::Clear | Expiry::Keep => None,
                 };
-                let mut entry = Entry::new(key, payload, deadline);
+                let entry = Entry::new(key, payload, deadline);
                 entry.set_access(scope.settings.access_policy.born(scope.now_ms));
                 if bit {
                     entry.set_snapshot_bit(true);
@@ -537,7 +537,7 @@ impl<'a, 's> WriteView<'a, 's> {
 
     /// Adds an entry made elsewhere (RENAME, MOVE, COPY, RESTORE), in the place of any
     /// of the same key.
-    pub fn put(&mut self, mut entry: Entry) {
+    pub fn put(&mut self, entry: Entry) {
         let key: Box<[u8]> = entry.key().into();
         self.remove_as_silently(&key);
         let hash = hash_bytes(&key);

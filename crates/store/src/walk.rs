@@ -286,8 +286,12 @@ impl KeyspaceView<'_, '_> {
                     .map(Into::into)
                     .collect();
                 gone.extend(waited.into_iter().map(|key| Ready { db: of, key }));
-                stripe.capture_all(of, &taken);
-                tables.push(taken.table);
+                match &stripe.capture {
+                    Some(capture) if !taken.is_empty() => {
+                        capture.capture_table(of, taken.table, stripe.snapshot_bit);
+                    }
+                    _ => tables.push(taken.table),
+                }
             }
             for table in tables {
                 if !table.is_empty() {
@@ -306,6 +310,13 @@ impl KeyspaceView<'_, '_> {
     /// Exchanges the keys of two databases. Takes exclusive access.
     pub fn swap_databases(&mut self, a: u16, b: u16) {
         self.make_exclusive();
+        if let Some(capture) = self
+            .held()
+            .stripe(0)
+            .and_then(|first| first.capture.clone())
+        {
+            capture.databases_swapped(a, b);
+        }
         for index in 0..self.stripes() {
             let stripe = self.held().stripe_mut(index).expect("all are held");
             for (of, other) in [(a, b), (b, a)] {

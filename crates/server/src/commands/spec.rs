@@ -8,6 +8,8 @@ use ochre_store::{KeyspaceView, ReadView, WriteView};
 use super::args::Args;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::persistence::reload::Reload;
+use crate::server::StopRequest;
 use crate::unit::Unit;
 
 /// What a handler hands back.
@@ -39,6 +41,37 @@ pub struct Wait {
     /// mean something else later (`$` of XREAD); `None` for those that came. The keys
     /// among them stay what and where they are.
     pub argv: Option<Vec<Vec<u8>>>,
+    /// What ends the wait besides its time.
+    pub until: Until,
+}
+
+/// What ends the wait of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// A change of one of its keys.
+    KeysReady,
+    /// The end of the SAVE that it began.
+    Saved,
+    /// The disk has the journal up to this offset.
+    OnDisk(u64),
+    /// The dataset was loaded again.
+    Reloaded(Reload),
+    /// The server has ended, or could not.
+    Ended(StopRequest),
+}
+
+impl Wait {
+    /// A wait that no key ends.
+    pub fn until(until: Until, timeout_ms: Option<u64>, on_timeout: TimeoutReply) -> Self {
+        Self {
+            keys: Vec::new(),
+            timeout_ms,
+            on_timeout,
+            unblock_on_missing: false,
+            argv: None,
+            until,
+        }
+    }
 }
 
 /// The reply of a blocking command whose time is up.
@@ -50,6 +83,8 @@ pub enum TimeoutReply {
     NullOrNullArray,
     /// The integer 0.
     Zero,
+    /// How many copies there are on this disk and on those of replicas: WAITAOF.
+    Copies,
 }
 
 /// The function of a command. The variant decides the view and hence the locks: the

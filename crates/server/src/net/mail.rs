@@ -45,6 +45,10 @@ pub enum Mail {
     Unblock { to: Token, wait: u64, error: bool },
     /// CLIENT PAUSE began or ended.
     PauseChanged,
+    /// The disk has got on: what was withheld may leave.
+    Durable,
+    /// Say that this was passed: what came before is done.
+    Pass(std::sync::mpsc::Sender<()>),
     /// The configuration changed.
     ConfigChanged,
     /// End the worker.

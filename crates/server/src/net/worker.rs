@@ -112,6 +112,7 @@ impl Worker {
             self.desk.resume_paused(&mut self.reactor);
             self.desk.work(&mut self.reactor);
             self.desk.end_overdue_waits(&mut self.reactor);
+            self.desk.heed_durability(&mut self.reactor);
             self.desk.end_tick();
             self.desk.care(&mut self.reactor);
         }
@@ -210,6 +211,7 @@ impl Desk {
             return;
         };
         self.local.now_ms = crate::clock::now_ms();
+        self.local.withholding = self.server.persistence.withholds();
         if self.tick_started.is_none() {
             self.tick_started = Some(self.local.clock.raw());
         }
@@ -240,6 +242,7 @@ impl Desk {
         let token = connection.token;
         let protocol = connection.session.protocol;
         let had_output = !out.is_empty();
+        reactor.withhold(self.local.withholding);
         self.local.stats.writes += u64::from(had_output);
         self.local.stats.output_bytes += output::deliver(
             reactor,
@@ -388,6 +391,7 @@ impl Desk {
             .session
             .update_flags(|flags| flags.blocked = false);
         connection.stalled = None;
+        connection.session.wrote_to = self.server.persistence.journal.end();
         if !std::mem::take(&mut connection.is_muted) {
             self.local.stats.writes += 1;
             self.local.stats.output_bytes += reply.len() as u64;
@@ -434,6 +438,12 @@ impl Desk {
             (_, TimeoutReply::Null) => answer.null(),
             (_, TimeoutReply::NullArray | TimeoutReply::NullOrNullArray) => answer.null_array(),
             (_, TimeoutReply::Zero) => answer.integer(0),
+            (_, TimeoutReply::Copies) => {
+                let durable = self.server.persistence.aof.durable();
+                answer.array(2);
+                answer.integer(i64::from(connection.session.wrote_to <= durable));
+                answer.integer(0);
+            }
         }
         self.put_back(connection);
         if is_ours {
@@ -481,6 +491,22 @@ impl Desk {
             connection.stalled = None;
             reader.resume(engine, connection, out);
         });
+    }
+
+    /// Says until when this tick's replies are withheld, and lets those go whose changes
+    /// are on disk by now.
+    fn heed_durability(&mut self, reactor: &mut Reactor) {
+        if reactor.withholds() {
+            let persistence = &self.server.persistence;
+            let policy = self.live.config.persistence.append_fsync;
+            let waits = &self.server.mailboxes[self.index].waits_for_disk;
+            // Said before looking, so that the disk's progress is told or seen.
+            waits.store(true, Ordering::SeqCst);
+            reactor.withhold_until(persistence.journal.end());
+            let is_left = reactor.release(persistence.aof.released(policy));
+            waits.store(is_left, Ordering::SeqCst);
+        }
+        self.server.persistence.throttle();
     }
 
     /// Adds the tick to the common figures.
@@ -626,6 +652,8 @@ impl Handler for Desk {
     }
 
     fn woken(&mut self, reactor: &mut Reactor) {
+        self.local.withholding = self.server.persistence.withholds();
+        reactor.withhold(self.local.withholding);
         while let Some(mail) = self.mailbox.take() {
             match mail {
                 Mail::Connection(new) => self.open(reactor, new),
@@ -668,8 +696,9 @@ impl Handler for Desk {
                 Mail::Unblock { to, wait, error } => {
                     self.end_wait(reactor, to, WaitEnd::Request { wait, error });
                 }
-                // The tick ends with a look at those who wait.
-                Mail::PauseChanged => {}
+                // The tick ends with a look at those who wait, and at what is withheld.
+                Mail::PauseChanged | Mail::Durable => {}
+                Mail::Pass(sender) => drop(sender),
                 Mail::ConfigChanged => {
                     self.generation = self.server.generation();
                     self.live = self.server.live();

@@ -157,6 +157,9 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
                 "ERR Write commands are not allowed from read-only scripts.",
             ));
         }
+        if writes {
+            gates::admit_scripted_write(self.call)?;
+        }
         // Once it has written, a script is let finish.
         if known.flags.has(Flags::DENYOOM) && !self.flags.allow_oom && self.unit.effects.dirty == 0
         {

@@ -173,5 +173,6 @@ fn wait(keys: &[&[u8]], timeout_ms: Option<u64>, on_timeout: TimeoutReply) -> Fl
         on_timeout,
         unblock_on_missing: false,
         argv: None,
+        until: Until::KeysReady,
     })
 }

@@ -43,6 +43,8 @@ fn delete<'c>(
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
+    // Libraries change in the order in which that is recorded.
+    unit.lock_script(call.server)?;
     if !call.server.functions.delete(args.next()?) {
         return Err(Error::text("ERR Library not found"));
     }
@@ -101,6 +103,7 @@ fn flush<'c>(
             "ERR FUNCTION FLUSH only supports SYNC|ASYNC option",
         ));
     }
+    unit.lock_script(call.server)?;
     call.server.functions.flush();
     unit.effects.dirty += 1;
     out.ok();
@@ -222,6 +225,7 @@ fn load<'c>(
         call.server.functions.check_free(&source.name)?;
     }
     let library = compile(call, &source)?;
+    unit.lock_script(call.server)?;
     call.server
         .functions
         .change(|shelf| shelf.add(library, existing))?;
@@ -295,6 +299,7 @@ fn restore<'c>(
     for text in &texts {
         libraries.push(compile(call, &Source::parse(text)?)?);
     }
+    unit.lock_script(call.server)?;
     call.server.functions.change(|shelf| {
         if flushes {
             *shelf = Shelf::default();

@@ -12,12 +12,15 @@ mod memory;
 mod monitor;
 mod process;
 mod replication;
+mod save;
 mod slowlog;
 
 use super::spec::Command;
 
 pub const COMMANDS: &[&Command] = &[
     &access::ACL,
+    &save::BGREWRITEAOF,
+    &save::BGSAVE,
     &command::COMMAND,
     &config::CONFIG,
     &keyspace::DBSIZE,
@@ -25,6 +28,7 @@ pub const COMMANDS: &[&Command] = &[
     &keyspace::FLUSHALL,
     &keyspace::FLUSHDB,
     &info::INFO,
+    &save::LASTSAVE,
     &latency::LATENCY,
     &lolwut::LOLWUT,
     &memory::MEMORY,
@@ -32,10 +36,12 @@ pub const COMMANDS: &[&Command] = &[
     &monitor::MONITOR,
     &replication::REPLICAOF,
     &replication::ROLE,
+    &save::SAVE,
     &process::SHUTDOWN,
     &replication::SLAVEOF,
     &slowlog::SLOWLOG,
     &keyspace::SWAPDB,
     &process::TIME,
     &replication::WAIT,
+    &save::WAITAOF,
 ];

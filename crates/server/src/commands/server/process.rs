@@ -6,7 +6,8 @@ use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
-use crate::server::StopRequest;
+use crate::server::{SaveAtEnd, StopRequest};
+use crate::unit::Unit;
 
 pub const SHUTDOWN: Command = Command {
     summary: "Synchronously save the dataset to disk and then shut down the server.",
@@ -28,7 +29,7 @@ pub const SHUTDOWN: Command = Command {
         token("abort", "ABORT").since("7.0.0").opt(),
     ],
     history: &[("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers.")],
-    ..command("shutdown", Group::Server, -1, Run::Session(shutdown))
+    ..command("shutdown", Group::Server, -1, Run::Unit(shutdown))
 };
 
 pub const TIME: Command = Command {
@@ -39,7 +40,12 @@ pub const TIME: Command = Command {
     ..command("time", Group::Server, 1, Run::Session(time))
 };
 
-fn shutdown(call: &mut Call<'_>, args: &mut Args<'_>, _out: &mut Reply) -> Outcome {
+fn shutdown<'c>(
+    call: &mut Call<'c>,
+    _unit: &mut Unit<'c>,
+    args: &mut Args<'_>,
+    _out: &mut Reply,
+) -> Outcome {
     let (mut save, mut nosave, mut now, mut force, mut abort) = (false, false, false, false, false);
     while !args.is_empty() {
         if args.keyword("NOSAVE") {
@@ -64,10 +70,24 @@ fn shutdown(call: &mut Call<'_>, args: &mut Args<'_>, _out: &mut Reply) -> Outco
         return Err(Error::text("ERR No shutdown in progress."));
     }
     call.server.log.warning("User requested shutdown...");
-    call.server.request_stop(StopRequest { status: 0 });
-    // Its end is the answer.
-    call.session.close = true;
-    Ok(Flow::Done)
+    let save = if nosave || call.server.persistence.loading.is_active() {
+        SaveAtEnd::No
+    } else if save {
+        SaveAtEnd::Yes
+    } else {
+        SaveAtEnd::ByRules
+    };
+    let request = StopRequest {
+        status: 0,
+        save,
+        force,
+    };
+    // The server's end is the answer, unless it cannot end.
+    Ok(Flow::Block(Wait::until(
+        Until::Ended(request),
+        None,
+        TimeoutReply::Null,
+    )))
 }
 
 fn time(_call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {

@@ -105,5 +105,6 @@ fn wait(
         on_timeout: TimeoutReply::Zero,
         unblock_on_missing: false,
         argv: None,
+        until: Until::KeysReady,
     }))
 }

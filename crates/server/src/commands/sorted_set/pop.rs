@@ -285,6 +285,7 @@ fn wait(keys: &[&[u8]], timeout_ms: Option<u64>) -> Flow {
         on_timeout: TimeoutReply::NullArray,
         unblock_on_missing: false,
         argv: None,
+        until: Until::KeysReady,
     })
 }
 

@@ -203,6 +203,7 @@ impl<'a> Request<'a> {
             on_timeout: TimeoutReply::NullArray,
             unblock_on_missing,
             argv,
+            until: Until::KeysReady,
         }))
     }
 }

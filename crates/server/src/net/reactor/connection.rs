@@ -43,6 +43,8 @@ pub(super) struct Connection {
     /// What is queued; `None` while there is nothing.
     pub output: Option<Box<Output>>,
     pub life: Life,
+    /// Bytes handed over that may not leave yet: see `Core::withheld`.
+    pub withheld_bytes: usize,
     /// The worker wants no input.
     pub paused: bool,
     /// The end of the stream was reported.
@@ -73,7 +75,8 @@ pub(super) struct Connection {
 
 impl Connection {
     pub fn queued_bytes(&self) -> usize {
-        self.output.as_ref().map_or(0, |output| output.bytes()) + self.in_flight_bytes
+        let queued = self.output.as_ref().map_or(0, |output| output.bytes());
+        queued + self.in_flight_bytes + self.withheld_bytes
     }
 
     /// Whether the handler may be told of input.
@@ -115,6 +118,7 @@ impl Connections {
             socket,
             output: None,
             life: Life::Open,
+            withheld_bytes: 0,
             paused: false,
             ended: false,
             failed: false,

@@ -386,6 +386,10 @@ fn write<H: Handler>(reactor: &mut Reactor, index: u32, handler: &mut H) {
             return reactor.sending_failed(index, error, handler);
         }
     }
+    // More follows when it is released.
+    if connection.withheld_bytes > 0 {
+        return;
+    }
     let token = connection.token;
     match connection.life {
         Life::Flushing | Life::Gone => reactor.finish(index),

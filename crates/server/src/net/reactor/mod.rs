@@ -35,6 +35,7 @@ mod epoll;
 mod output;
 mod uring;
 mod wake;
+mod withhold;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ use std::time::{Duration, Instant};
 use connection::{Connections, Life};
 use output::Recycler;
 pub use wake::Waker;
+use withhold::Withheld;
 
 /// The worker's name for a connection: a slot in the worker's own table, and the number of
 /// times that slot has been used, so that a name outlives its connection harmlessly.
@@ -216,6 +218,8 @@ struct Core {
     dirty: Vec<u32>,
     /// Connections that flush before they close, by deadline (all linger equally long).
     lingering: std::collections::VecDeque<(Instant, u32, Token)>,
+    /// Output that waits for the disk.
+    withheld: Withheld,
     recycler: Recycler,
     wake: wake::WakeReceiver,
     linger: Duration,
@@ -241,6 +245,7 @@ impl Reactor {
                 connections: Connections::default(),
                 dirty: Vec::new(),
                 lingering: std::collections::VecDeque::new(),
+                withheld: Withheld::default(),
                 recycler: Recycler::default(),
                 wake,
                 linger: options.linger,
@@ -321,29 +326,58 @@ impl Reactor {
     }
 
     /// Queues output. It leaves, together with everything else queued for the connection,
-    /// when the worker's tick is over.
+    /// when the worker's tick is over; or, while output is withheld, when that ends for it.
     pub fn send(&mut self, token: Token, chunk: Chunk) {
-        let Core {
-            connections,
-            dirty,
-            recycler,
-            ..
-        } = &mut self.core;
-        let Some((index, connection)) = connections.by_token(token) else {
+        let core = &mut self.core;
+        let Some((index, connection)) = core.connections.by_token(token) else {
             return;
         };
         if connection.failed || chunk.as_bytes().is_empty() {
-            recycler.take_chunk(chunk);
-            return;
+            core.recycler.take_chunk(chunk);
+        } else if core.withheld.concerns(connection) {
+            connection.withheld_bytes += chunk.as_bytes().len();
+            core.withheld.add(index, token, chunk);
+        } else {
+            core.queue(index, chunk);
         }
-        connection
-            .output
-            .get_or_insert_with(|| recycler.output())
-            .push(chunk, recycler);
-        if !connection.dirty {
-            connection.dirty = true;
-            dirty.push(index);
+    }
+
+    /// Whether output is withheld from now on. What is withheld already stays so, and
+    /// what is sent to the same connections queues behind it.
+    pub fn withhold(&mut self, withholding: bool) {
+        self.core.withheld.set_active(withholding);
+    }
+
+    /// Whether any output is withheld.
+    pub fn withholds(&self) -> bool {
+        !self.core.withheld.is_empty()
+    }
+
+    /// Says until when what was sent since the last call is withheld: until
+    /// [`Reactor::release`] is called with this mark or a later one. Marks ascend.
+    pub fn withhold_until(&mut self, mark: u64) {
+        self.core.withheld.mark(mark);
+    }
+
+    /// Lets go of the output withheld until `mark` or earlier. Returns whether any is
+    /// still withheld.
+    pub fn release(&mut self, mark: u64) -> bool {
+        while let Some((index, token, chunk)) = self.core.withheld.next_released(mark) {
+            let Some(connection) = self.core.connections.at(index) else {
+                continue;
+            };
+            // It may be another by now.
+            if connection.token != token {
+                continue;
+            }
+            connection.withheld_bytes -= chunk.as_bytes().len();
+            if connection.failed || connection.life == Life::Gone {
+                self.core.recycler.take_chunk(chunk);
+            } else {
+                self.core.queue(index, chunk);
+            }
         }
+        !self.core.withheld.is_empty()
     }
 
     /// Bytes queued by [`Reactor::send`] that the kernel has not accepted yet.
@@ -461,6 +495,21 @@ impl Reactor {
 }
 
 impl Core {
+    /// Queues a piece that is not empty for a connection, which is marked dirty.
+    fn queue(&mut self, index: u32, chunk: Chunk) {
+        let Some(connection) = self.connections.at(index) else {
+            return;
+        };
+        connection
+            .output
+            .get_or_insert_with(|| self.recycler.output())
+            .push(chunk, &mut self.recycler);
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(index);
+        }
+    }
+
     /// Drops a connection, keeping its buffers for others.
     fn release(&mut self, index: u32) {
         if let Some(connection) = self.connections.remove(index)

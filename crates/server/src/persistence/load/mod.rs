@@ -108,7 +108,12 @@ impl LoadProgress {
         self.aborted.store(true, Ordering::Relaxed);
     }
 
-    fn is_aborted(&self) -> bool {
+    /// Says how far a load is that is none of an RDB.
+    pub fn set_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    pub fn is_aborted(&self) -> bool {
         self.aborted.load(Ordering::Relaxed)
     }
 }

@@ -1,8 +1,11 @@
 //! What must happen at once when a directive changes. Most take effect by being read
 //! from the new configuration; these few have something outside to be told.
 
+use std::sync::Arc;
+
 use crate::config::{Config, Directive};
 use crate::net::listener;
+use crate::persistence::rewrite;
 use crate::process;
 use crate::server::{Server, log_level};
 
@@ -10,7 +13,7 @@ use crate::server::{Server, log_level};
 ///
 /// # Errors
 /// A veto, in the words that CONFIG SET answers.
-pub fn apply(server: &Server, directive: &Directive, config: &Config) -> Result<(), String> {
+pub fn apply(server: &Arc<Server>, directive: &Directive, config: &Config) -> Result<(), String> {
     match directive.name {
         "loglevel" => server.log.set_threshold(log_level(config)),
         "maxclients" => {
@@ -26,6 +29,17 @@ pub fn apply(server: &Server, directive: &Directive, config: &Config) -> Result<
         "maxmemory" => warn_if_above(server, config.memory.maxmemory_bytes),
         "port" => listener::change(server, config)
             .map_err(|_| "Unable to listen on this port. Check server logs.")?,
+        "appendonly" => {
+            if config.persistence.append_only {
+                rewrite::switch_on(server)?;
+            } else {
+                rewrite::switch_off(server);
+            }
+        }
+        "appendfsync" => server
+            .persistence
+            .aof
+            .set_policy(config.persistence.append_fsync),
         "bind" => listener::change(server, config)
             .map_err(|_| "Failed to bind to specified addresses.")?,
         "oom-score-adj" | "oom-score-adj-values" => process::adjust_oom_score(config)

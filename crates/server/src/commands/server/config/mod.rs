@@ -100,7 +100,11 @@ fn set(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     };
     let rights = Rights {
         protected,
-        phase: Phase::Serving,
+        phase: if server.persistence.loading.is_active() {
+            Phase::Loading
+        } else {
+            Phase::Serving
+        },
     };
     let refused = |error: change::ChangeError| Error::owned(error.to_string());
     let change = change::set(&current.config, args.rest(), rights).map_err(refused)?;

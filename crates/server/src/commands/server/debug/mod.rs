@@ -19,6 +19,7 @@ use crate::commands::args::Args;
 use crate::commands::help;
 use crate::commands::spec::*;
 use crate::error::Error;
+use crate::persistence::reload::Reload;
 use crate::server::random_hex;
 
 pub const DEBUG: Command = Command {
@@ -147,6 +148,18 @@ const SUBCOMMANDS: &[Subcommand] = &[
         1..=1,
         "Accepted: the size above which an element has a node of its own is fixed.",
         packed_threshold,
+    ),
+    sub(
+        "LOADAOF",
+        0..=0,
+        "Flush the append-only file, forget all keys and load it.",
+        load_aof,
+    ),
+    sub(
+        "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+        0..=usize::MAX,
+        "Save the snapshot, forget all keys and load it.",
+        reload,
     ),
     sub(
         "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time> | RESIZING <0|1>",
@@ -358,4 +371,42 @@ fn string_match(
     let text = vec![b'a'; args.integer_in(0..=LENGTH_MAX)? as usize];
     out.integer(i64::from(matches(args.next()?, &text, Case::Sensitive)));
     Ok(Flow::Done)
+}
+
+fn reload(
+    _whole: &mut KeyspaceCall<'_, '_, '_, '_>,
+    args: &mut Args<'_>,
+    _out: &mut Reply,
+) -> Outcome {
+    let (mut save, mut flush, mut merge) = (true, true, false);
+    while !args.is_empty() {
+        if args.keyword("NOSAVE") {
+            save = false;
+        } else if args.keyword("NOFLUSH") {
+            flush = false;
+        } else if args.keyword("MERGE") {
+            merge = true;
+        } else {
+            return Err(Error::text(
+                "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+            ));
+        }
+    }
+    load_again(Reload::Snapshot { save, flush, merge })
+}
+
+fn load_aof(
+    _whole: &mut KeyspaceCall<'_, '_, '_, '_>,
+    _args: &mut Args<'_>,
+    _out: &mut Reply,
+) -> Outcome {
+    load_again(Reload::AppendOnlyFile)
+}
+
+fn load_again(reload: Reload) -> Outcome {
+    Ok(Flow::Block(Wait::until(
+        Until::Reloaded(reload),
+        None,
+        TimeoutReply::Null,
+    )))
 }

@@ -7,6 +7,7 @@ mod crowd;
 mod ending;
 mod exchange;
 mod random;
+mod withheld;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crowd::*;
 use ending::*;
 use exchange::*;
 use random::*;
+use withheld::*;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -195,6 +197,8 @@ cases! {
     registration
     random_actions
     moves_before_its_first_tick
+    withheld_output_waits_in_order
+    withheld_output_outlives_a_close
 }
 
 #[test]

@@ -383,6 +383,10 @@ fn sent<H: Handler>(
         }
         return;
     }
+    // More follows when it is released.
+    if connection.withheld_bytes > 0 {
+        return;
+    }
     match connection.life {
         Life::Open => handler.drained(reactor, token),
         Life::Flushing | Life::Gone => reactor.finish(index),
