@@ -52,6 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             validation: Validation::Structure,
             settings: Settings::default(),
             now_ms: 1_700_000_000_000,
+            delay_us: 0,
         };
         let file = std::fs::File::open(&path)?;
         let progress = LoadProgress::default();

@@ -188,6 +188,7 @@ pub fn await_event(call: &Call<'_>, until: Until, blocked: &Arc<Blocked>) {
     let server = call.server;
     match until {
         Until::KeysReady => {}
+        Until::Begun(kind) => jobs::begin_for(server, kind, blocked.clone()),
         Until::Saved => jobs::save_for(server, blocked.clone()),
         Until::OnDisk(offset) => server
             .persistence

@@ -23,29 +23,32 @@ pub fn admit(call: &mut Call<'_>, known: &Known, argv: &[&[u8]]) -> Result<(), E
         allowed_to_subscriber(known)?;
     }
     admit_memory(call, known)?;
-    if known.flags.has(Flags::WRITE) || known.command.name == "exec" {
-        admit_write(call, known)?;
-    }
-    if call.server.persistence.loading.is_active() && !known.flags.has(Flags::LOADING) {
-        return Err(LOADING);
+    if call.server.persistence.is_impaired() {
+        admit_impaired(call, known)?;
     }
     Ok(())
 }
 
 const LOADING: Error = Error::text("LOADING Redis is loading the dataset in memory");
 
-/// Whether the disk is in a state that allows writes.
+/// Whether the command may run although the dataset is being loaded, or cannot be saved.
 ///
 /// # Errors
-/// MISCONF.
-fn admit_write(call: &mut Call<'_>, known: &Known) -> Result<(), Error> {
-    let persistence = &call.server.persistence;
-    if !persistence.has_save_failed() && !persistence.aof.is_failing() {
-        return Ok(());
+/// MISCONF, LOADING.
+#[cold]
+fn admit_impaired(call: &Call<'_>, known: &Known) -> Result<(), Error> {
+    admit_write(call, known)?;
+    if call.server.persistence.loading.is_active() && !known.flags.has(Flags::LOADING) {
+        return Err(LOADING);
     }
+    Ok(())
+}
+
+/// Whether the disk is in a state that allows writes; EXEC writes if what was queued does.
+fn admit_write(call: &Call<'_>, known: &Known) -> Result<(), Error> {
     let queued = match &call.session.multi {
-        Some(transaction) => transaction.flags(),
-        None => Flags::NONE,
+        Some(transaction) if known.command.name == "exec" => transaction.flags(),
+        _ => Flags::NONE,
     };
     if known.flags.or(queued).has(Flags::WRITE) {
         misconfigured(call)
@@ -59,8 +62,7 @@ fn admit_write(call: &mut Call<'_>, known: &Known) -> Result<(), Error> {
 /// # Errors
 /// MISCONF.
 pub fn admit_scripted_write(call: &Call<'_>) -> Result<(), Error> {
-    let persistence = &call.server.persistence;
-    if persistence.has_save_failed() || persistence.aof.is_failing() {
+    if call.server.persistence.is_impaired() {
         return misconfigured(call);
     }
     Ok(())

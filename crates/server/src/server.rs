@@ -370,6 +370,11 @@ impl Server {
         self.reclaimer.ring();
     }
 
+    /// Forgets the changes: what there is, is what was loaded.
+    pub fn forget_changes(&self) {
+        self.changes.store(0, Ordering::Relaxed);
+    }
+
     /// Takes off changes that a snapshot has.
     pub fn uncount_changes(&self, changes: u64) {
         self.changes.fetch_sub(changes, Ordering::Relaxed);

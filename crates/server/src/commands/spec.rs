@@ -8,6 +8,7 @@ use ochre_store::{KeyspaceView, ReadView, WriteView};
 use super::args::Args;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::persistence::jobs;
 use crate::persistence::reload::Reload;
 use crate::server::StopRequest;
 use crate::unit::Unit;
@@ -50,6 +51,8 @@ pub struct Wait {
 pub enum Until {
     /// A change of one of its keys.
     KeysReady,
+    /// The moment that the snapshot shows which it asked for.
+    Begun(jobs::Kind),
     /// The end of the SAVE that it began.
     Saved,
     /// The disk has the journal up to this offset.

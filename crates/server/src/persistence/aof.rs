@@ -76,18 +76,26 @@ pub struct Aof {
     /// where they must wait.
     durability: AtomicU8,
     failure: Mutex<String>,
-    /// Offsets in the journal.
-    written: AtomicU64,
-    durable: AtomicU64,
+    /// Apart from what every command looks at.
+    offsets: Box<Offsets>,
     orders: Mutex<Orders>,
     carried_out: Condvar,
     /// The files; `None` while there is no append-only file.
     pub folder: Mutex<Option<AofFolder>>,
-    /// Bytes of all files, and those there were after the last rewrite or at the start.
-    pub current_bytes: AtomicU64,
-    pub base_bytes: AtomicU64,
+    /// Bytes of all files after the last rewrite or at the start.
+    base_bytes: AtomicU64,
     pub delayed_syncs: AtomicU64,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How far the thread is, in offsets of the journal.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Offsets {
+    written: AtomicU64,
+    durable: AtomicU64,
+    /// Bytes of all files.
+    current_bytes: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -150,10 +158,26 @@ impl Aof {
         }
     }
 
+    /// Bytes of all files.
+    pub fn current_bytes(&self) -> u64 {
+        self.offsets.current_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all files after the last rewrite, or at the start.
+    pub fn base_bytes(&self) -> u64 {
+        self.base_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Notes how large the files are after a rewrite, or at the start.
+    pub fn measured(&self, bytes: u64) {
+        self.offsets.current_bytes.store(bytes, Ordering::Relaxed);
+        self.base_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// Up to where the journal is on disk.
     #[inline]
     pub fn durable(&self) -> u64 {
-        self.durable.load(Ordering::SeqCst)
+        self.offsets.durable.load(Ordering::SeqCst)
     }
 
     /// Why writes fail, if they do.
@@ -172,7 +196,7 @@ impl Aof {
     #[inline]
     pub fn is_far_behind(&self, journal_end: u64) -> bool {
         self.phase() != Phase::Off
-            && journal_end.saturating_sub(self.written.load(Ordering::Relaxed)) > LAG_BYTES_MAX
+            && journal_end.saturating_sub(self.offsets.written.load(Ordering::Relaxed)) > LAG_BYTES_MAX
             && !self.is_failing()
     }
 
@@ -194,8 +218,8 @@ impl Aof {
 /// When there can be no thread.
 pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> io::Result<()> {
     let aof = &server.persistence.aof;
-    aof.written.store(cursor.position(), Ordering::SeqCst);
-    aof.durable.store(cursor.position(), Ordering::SeqCst);
+    aof.offsets.written.store(cursor.position(), Ordering::SeqCst);
+    aof.offsets.durable.store(cursor.position(), Ordering::SeqCst);
     *aof.orders.lock() = Orders::default();
     let length = file.len()?;
     let writer = FileWriter {
@@ -454,8 +478,8 @@ impl FileWriter {
         self.written.length += added;
         self.written.offset += bytes.len() as u64;
         let aof = self.aof();
-        aof.current_bytes.fetch_add(added, Ordering::Relaxed);
-        aof.written.store(self.written.offset, Ordering::SeqCst);
+        aof.offsets.current_bytes.fetch_add(added, Ordering::Relaxed);
+        aof.offsets.written.store(self.written.offset, Ordering::SeqCst);
         if self.policy != AppendFsync::Always {
             self.cursor.release(self.written.offset);
         }
@@ -530,9 +554,10 @@ impl FileWriter {
             ));
         }
         let aof = self.aof();
-        aof.current_bytes
+        aof.offsets
+            .current_bytes
             .fetch_sub(self.written.length - whole.length, Ordering::Relaxed);
-        aof.written.store(whole.offset, Ordering::SeqCst);
+        aof.offsets.written.store(whole.offset, Ordering::SeqCst);
         self.written = whole;
         self.cursor.rewind(whole.offset);
         self.aof().carried_out.notify_all();

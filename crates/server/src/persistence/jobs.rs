@@ -82,8 +82,13 @@ pub struct Jobs {
     ended: Condvar,
     /// Clients that wait for a SAVE, by what their connection waits with.
     savers: Mutex<Vec<Arc<Blocked>>>,
+    /// The client that asked for the one that is about to begin, and is told when the
+    /// moment that it shows is past.
+    starter: Mutex<Option<Arc<Blocked>>>,
     /// Bytes written by the running one.
     pub written_bytes: AtomicU64,
+    /// Bytes that writers have captured for it and that are not written yet.
+    pub queued_bytes: Arc<AtomicU64>,
 }
 
 impl Default for Jobs {
@@ -105,7 +110,9 @@ impl Default for Jobs {
             }),
             ended: Condvar::new(),
             savers: Mutex::default(),
+            starter: Mutex::default(),
             written_bytes: AtomicU64::new(0),
+            queued_bytes: Arc::default(),
         }
     }
 }
@@ -135,6 +142,13 @@ impl Jobs {
     /// Has a rewrite begun when the one that runs has ended.
     pub fn schedule_rewrite(&self) {
         self.status.lock().rewrite_scheduled = true;
+    }
+
+    /// Tells the client that asked for a snapshot that it has begun, or that it could not.
+    fn tell_starter(&self, reply: &'static [u8]) {
+        if let Some(client) = self.starter.lock().take() {
+            client.finish(reply.to_vec());
+        }
     }
 
     /// Waits until none is running.
@@ -248,6 +262,13 @@ impl Drop for Ticket {
                 }
             }
         }
+        jobs.tell_starter(match self.job.kind {
+            Kind::Rewrite => {
+                b"-ERR Can't execute an AOF background rewriting. Please check the server logs \
+                  for more information.\r\n"
+            }
+            _ => b"-ERR can't take a snapshot: see the log\r\n",
+        });
         status.running = None;
         let failed = status.last_save_failed;
         drop(status);
@@ -264,6 +285,19 @@ impl Drop for Ticket {
             }
         }
         begin_scheduled(server);
+    }
+}
+
+/// Begins a snapshot in the background and answers `client` when it has begun: what the
+/// client does from then on is not in it.
+pub fn begin_for(server: &Arc<Server>, kind: Kind, client: Arc<Blocked>) {
+    match Ticket::take(server, kind) {
+        Ok(ticket) => {
+            announce(server, kind);
+            *server.persistence.jobs.starter.lock() = Some(client);
+            ticket.run_in_background();
+        }
+        Err(_) => client.finish(b"-ERR Background save already in progress\r\n".to_vec()),
     }
 }
 
@@ -441,16 +475,28 @@ pub fn write_snapshot(
     at_start: impl FnOnce(u64),
 ) -> std::io::Result<()> {
     let file = server.persistence.disk.create(path);
+    let jobs = &server.persistence.jobs;
+    let is_rewrite = jobs
+        .status()
+        .running
+        .is_some_and(|job| job.kind == Kind::Rewrite);
     let (mut out, _) = snapshot::take(
         server,
         form,
         Paced {
             file,
-            written: &server.persistence.jobs.written_bytes,
+            written: &jobs.written_bytes,
             sent: 0,
         },
         progress,
-        at_start,
+        |offset| {
+            at_start(offset);
+            jobs.tell_starter(if is_rewrite {
+                b"+Background append only file rewriting started\r\n"
+            } else {
+                b"+Background saving started\r\n"
+            });
+        },
     )?;
     match &mut out.file {
         Ok(file) => file.sync_data(),

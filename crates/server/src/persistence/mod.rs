@@ -40,6 +40,9 @@ use jobs::Jobs;
 use start::Loading;
 use waits::Waits;
 
+/// Workers wait when they have captured so much for a snapshot that is not written yet.
+const CAPTURED_BYTES_MAX: u64 = 16 << 20;
+
 /// A worker that waits for a disk far behind looks again after this.
 const THROTTLE_STEP: Duration = Duration::from_millis(1);
 
@@ -96,18 +99,25 @@ impl Persistence {
         self.save_failed.load(Ordering::Relaxed)
     }
 
+    /// Whether commands have to be looked at more closely: the dataset is being loaded, or
+    /// cannot be brought to disk.
+    #[inline]
+    pub fn is_impaired(&self) -> bool {
+        self.loading.is_active() || self.has_save_failed() || self.aof.is_failing()
+    }
+
     fn note_save_outcome(&self, failed: bool) {
         self.save_failed.store(failed, Ordering::Relaxed);
     }
 
-    /// Waits while the append-only file is far behind, so that the memory for what is
-    /// not written stays bounded. No lock may be held.
+    /// Waits while the append-only file or a snapshot is far behind, so that the memory
+    /// for what is not written stays bounded. No lock may be held.
     #[inline]
     pub fn throttle(&self) {
-        if self.aof.phase() != Phase::Off {
-            while self.aof.is_far_behind(self.journal.end()) {
-                std::thread::sleep(THROTTLE_STEP);
-            }
+        while self.jobs.queued_bytes.load(Ordering::Relaxed) > CAPTURED_BYTES_MAX
+            || self.aof.phase() != Phase::Off && self.aof.is_far_behind(self.journal.end())
+        {
+            std::thread::sleep(THROTTLE_STEP);
         }
     }
 }

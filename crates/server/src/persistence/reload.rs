@@ -76,6 +76,7 @@ fn run(server: &Arc<Server>, reload: Reload) -> Result<(), String> {
     persistence.set_recording(false);
     let loaded = load(server, reload);
     persistence.set_recording(recording);
+    server.forget_changes();
     persistence.loading.end();
     server.reclaimer.ring();
     loaded

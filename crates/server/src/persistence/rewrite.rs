@@ -16,7 +16,6 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use ochre_journal::aof::{AofFolder, AofPlace, BaseFormat, Increment};
 use ochre_journal::disk::DiskFile;
@@ -43,12 +42,12 @@ pub fn growth_percent(server: &Server) -> Option<u64> {
     let live = server.live();
     let persistence = &live.config.persistence;
     let aof = &server.persistence.aof;
-    let current = aof.current_bytes.load(Ordering::Relaxed);
+    let current = aof.current_bytes();
     let limit = u64::from(persistence.auto_aof_rewrite_percent);
     if aof.phase() != Phase::On || limit == 0 || current <= persistence.auto_aof_rewrite_min_bytes {
         return None;
     }
-    let base = aof.base_bytes.load(Ordering::Relaxed).max(1);
+    let base = aof.base_bytes().max(1);
     let growth = (u128::from(current) * 100 / u128::from(base)).saturating_sub(100);
     let growth = u64::try_from(growth).unwrap_or(u64::MAX);
     (growth >= limit).then_some(growth)
@@ -224,9 +223,7 @@ fn install(
         }
         let sizes = folder.sizes()?;
         let bytes = sizes.base_bytes + sizes.increments_bytes;
-        let aof = &server.persistence.aof;
-        aof.current_bytes.store(bytes, Ordering::Relaxed);
-        aof.base_bytes.store(bytes, Ordering::Relaxed);
+        server.persistence.aof.measured(bytes);
         Ok(())
     })
 }
@@ -266,8 +263,7 @@ pub fn resume(server: &Arc<Server>, mut folder: AofFolder) -> Result<(), String>
     }
     let sizes = with_folder(server, |folder| folder.sizes())?;
     let bytes = sizes.base_bytes + sizes.increments_bytes;
-    aof.current_bytes.store(bytes, Ordering::Relaxed);
-    aof.base_bytes.store(bytes, Ordering::Relaxed);
+    aof.measured(bytes);
     aof.set_phase(Phase::On);
     follow(server, increment.file).map_err(|error| error.to_string())
 }

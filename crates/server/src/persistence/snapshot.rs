@@ -84,7 +84,8 @@ pub fn take<W: Write>(
     progress: &Progress,
     at_start: impl FnOnce(u64),
 ) -> io::Result<(W, Summary)> {
-    let capturing = Arc::new(Capturing::new(form, kept_access(server)));
+    let queued_bytes = server.persistence.jobs.queued_bytes.clone();
+    let capturing = Arc::new(Capturing::new(form, kept_access(server), queued_bytes));
     let start = begin(server, &capturing, at_start);
     let total = start.sizes.iter().map(|(_, keys, _)| keys).sum();
     progress.keys_total.store(total, Ordering::Relaxed);
@@ -201,6 +202,8 @@ struct Capturing {
     swaps: AtomicU64,
     /// Whether the queue holds anything.
     filled: AtomicBool,
+    /// Bytes of encoded entries in the queue.
+    queued_bytes: Arc<AtomicU64>,
     queue: Mutex<Queue>,
 }
 
@@ -230,9 +233,10 @@ impl Queue {
 }
 
 impl Capturing {
-    fn new(form: Form, kept: KeptAccess) -> Self {
+    fn new(form: Form, kept: KeptAccess, queued_bytes: Arc<AtomicU64>) -> Self {
         Self {
             kept,
+            queued_bytes,
             failed: AtomicBool::new(false),
             swaps: AtomicU64::new(0),
             filled: AtomicBool::new(false),
@@ -269,8 +273,13 @@ impl Capture for Capturing {
         let Some(run) = queue.runs.last_mut() else {
             return;
         };
+        let before = run.bytes.len();
         match queue.coder.capture(entry, self.kept, &mut run.bytes) {
-            Captured::Encoded => run.keys += 1,
+            Captured::Encoded => {
+                run.keys += 1;
+                let added = (run.bytes.len() - before) as u64;
+                self.queued_bytes.fetch_add(added, Ordering::Relaxed);
+            }
             Captured::Frozen(frozen) => queue.frozen.push((db, frozen)),
         }
         self.filled.store(true, Ordering::Release);
@@ -384,6 +393,7 @@ impl<W: Write> Walk<'_, W> {
         let (runs, frozen, tables) = {
             let mut queue = self.capturing.queue.lock();
             self.capturing.filled.store(false, Ordering::Relaxed);
+            self.capturing.queued_bytes.store(0, Ordering::Relaxed);
             (
                 std::mem::take(&mut queue.runs),
                 std::mem::take(&mut queue.frozen),

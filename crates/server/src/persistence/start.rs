@@ -91,6 +91,7 @@ pub fn spawn(server: Arc<Server>) -> io::Result<JoinHandle<Result<(), String>>> 
         .spawn(move || {
             let loaded = load_dataset(&server);
             if loaded.is_ok() {
+                server.forget_changes();
                 server.persistence.loading.end();
                 server.reclaimer.ring();
             }
@@ -183,6 +184,7 @@ fn load_rdb(
         validation: Validation::default(),
         settings: live.settings.clone(),
         now_ms: crate::clock::now_ms(),
+        delay_us: u64::try_from(live.config.testing.key_load_delay_us).unwrap_or(0),
     };
     let loading = &server.persistence.loading;
     let mut sink = Facts {

@@ -10,7 +10,7 @@ use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
 use crate::persistence::aof::Phase;
-use crate::persistence::jobs::{self, Kind, Ticket};
+use crate::persistence::jobs::Kind;
 use crate::unit::Unit;
 
 pub const SAVE: Command = Command {
@@ -29,14 +29,14 @@ pub const BGSAVE: Command = Command {
     flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING),
     args: &[token("schedule", "SCHEDULE").since("3.2.2").opt()],
     history: &[("3.2.2", "Added the `SCHEDULE` option.")],
-    ..command("bgsave", Group::Server, -1, Run::Session(bgsave))
+    ..command("bgsave", Group::Server, -1, Run::Unit(bgsave))
 };
 
 pub const BGREWRITEAOF: Command = Command {
     summary: "Asynchronously rewrite the append-only file",
     complexity: "O(1)",
     flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING),
-    ..command("bgrewriteaof", Group::Server, 1, Run::Session(bgrewriteaof))
+    ..command("bgrewriteaof", Group::Server, 1, Run::Unit(bgrewriteaof))
 };
 
 pub const LASTSAVE: Command = Command {
@@ -84,7 +84,12 @@ fn save<'c>(
 
 const IN_PROGRESS: Error = Error::text("ERR Background save already in progress");
 
-fn bgsave(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
+fn bgsave<'c>(
+    call: &mut Call<'c>,
+    _unit: &mut Unit<'c>,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
     let schedules = match args.len() {
         0 => false,
         1 if args.keyword("SCHEDULE") => true,
@@ -92,54 +97,42 @@ fn bgsave(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome 
     };
     let server = call.server;
     let jobs = &server.persistence.jobs;
-    if call.session.in_unit {
-        jobs.schedule_save();
-        server.steward.ring();
-        out.status("Background saving scheduled");
-        return Ok(Flow::Done);
-    }
-    match Ticket::take(server, Kind::BackgroundSave) {
-        Ok(ticket) => {
-            jobs::announce(server, Kind::BackgroundSave);
-            ticket.run_in_background();
-            out.status("Background saving started");
-        }
-        Err(Kind::Save | Kind::BackgroundSave) => return Err(IN_PROGRESS),
-        Err(Kind::Rewrite) if schedules => {
+    match jobs.status().running.map(|job| job.kind) {
+        Some(Kind::Save | Kind::BackgroundSave) => Err(IN_PROGRESS),
+        Some(Kind::Rewrite) if !schedules && !call.session.in_unit => Err(Error::text(
+            "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE \
+             SCHEDULE in order to schedule a BGSAVE whenever possible.",
+        )),
+        None if !call.session.in_unit => Ok(begun(Kind::BackgroundSave)),
+        _ => {
             jobs.schedule_save();
+            server.steward.ring();
             out.status("Background saving scheduled");
-        }
-        Err(Kind::Rewrite) => {
-            return Err(Error::text(
-                "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE \
-                 SCHEDULE in order to schedule a BGSAVE whenever possible.",
-            ));
-        }
-    }
-    Ok(Flow::Done)
-}
-
-fn bgrewriteaof(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    let server = call.server;
-    let jobs = &server.persistence.jobs;
-    if call.session.in_unit {
-        jobs.schedule_rewrite();
-        server.steward.ring();
-        out.status("Background append only file rewriting scheduled");
-        return Ok(Flow::Done);
-    }
-    match Ticket::take(server, Kind::Rewrite) {
-        Ok(ticket) => {
-            jobs::announce(server, Kind::Rewrite);
-            ticket.run_in_background();
-            out.status("Background append only file rewriting started");
             Ok(Flow::Done)
         }
-        Err(Kind::Rewrite) => Err(Error::text(
+    }
+}
+
+fn begun(kind: Kind) -> Flow {
+    Flow::Block(Wait::until(Until::Begun(kind), None, TimeoutReply::Null))
+}
+
+fn bgrewriteaof<'c>(
+    call: &mut Call<'c>,
+    _unit: &mut Unit<'c>,
+    _args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
+    let server = call.server;
+    let jobs = &server.persistence.jobs;
+    match jobs.status().running.map(|job| job.kind) {
+        Some(Kind::Rewrite) => Err(Error::text(
             "ERR Background append only file rewriting already in progress",
         )),
-        Err(_) => {
+        None if !call.session.in_unit => Ok(begun(Kind::Rewrite)),
+        _ => {
             jobs.schedule_rewrite();
+            server.steward.ring();
             out.status("Background append only file rewriting scheduled");
             Ok(Flow::Done)
         }

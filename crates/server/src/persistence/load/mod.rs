@@ -26,6 +26,7 @@ mod tests;
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use ochre_rdb::{Batch, ChecksumPolicy, ChecksumState, Item, Reader, Validation};
 use ochre_store::load::Existing;
@@ -67,6 +68,8 @@ pub struct LoadOptions {
     pub settings: Settings,
     /// Unix time in milliseconds.
     pub now_ms: i64,
+    /// `key-load-delay`: microseconds of delay after each key, for tests.
+    pub delay_us: u64,
 }
 
 /// Takes what is no entry, in the order of the file.
@@ -244,7 +247,13 @@ impl<R: Read + Send> Job<'_, R> {
                 }
             };
             match inserter.take(&batch) {
-                Ok(keys) => self.progress.keys.fetch_add(keys, Ordering::Relaxed),
+                Ok(keys) => {
+                    self.progress.keys.fetch_add(keys, Ordering::Relaxed);
+                    let delay_us = self.options.delay_us.saturating_mul(keys);
+                    if delay_us > 0 {
+                        std::thread::sleep(Duration::from_micros(delay_us));
+                    }
+                }
                 Err(failure) => {
                     self.fail(failure);
                     break;

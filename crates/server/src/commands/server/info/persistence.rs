@@ -88,11 +88,8 @@ pub fn persistence(facts: &Facts<'_>, page: &mut Page) {
     page.line("module_fork_last_cow_size", 0);
     if aof.phase() != Phase::Off {
         let unwritten = persistence.journal.end().saturating_sub(aof.durable());
-        page.line(
-            "aof_current_size",
-            aof.current_bytes.load(Ordering::Relaxed),
-        );
-        page.line("aof_base_size", aof.base_bytes.load(Ordering::Relaxed));
+        page.line("aof_current_size", aof.current_bytes());
+        page.line("aof_base_size", aof.base_bytes());
         page.line("aof_pending_rewrite", 0);
         page.line("aof_buffer_length", persistence.journal.kept_bytes());
         page.line("aof_pending_bio_fsync", u8::from(unwritten > 0));
