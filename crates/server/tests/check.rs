@@ -163,6 +163,30 @@ fn a_damaged_rdb_is_found_out() {
             &["--- RDB ERROR DETECTED ---", "[offset ", " keys read"],
         );
     }
+    // Each broken value is told of, with its key, and what follows is read.
+    let mut changed = bytes.clone();
+    let mut broken = 1;
+    let place = |text: &[u8]| bytes.windows(text.len()).position(|bytes| bytes == text);
+    let hash = place(b"\x04hash").unwrap();
+    changed[hash + 6] ^= 1;
+    let set = place(b"\x03set").unwrap();
+    // A set whose members are stored one by one, as up to Redis 7.0: "a" and "a".
+    let is_plain = bytes[set - 1] == 2;
+    if is_plain {
+        changed[set + 8] = changed[set + 6];
+        broken += 1;
+    }
+    fs::write(&path, &changed).unwrap();
+    let (_, text) = check(&path, &[], "");
+    contains(&text, &["Reading key 'hash'", "RDB CRC error"]);
+    contains(
+        &text,
+        &[
+            &format!("[info] {broken} entries are broken"),
+            "[info] 8 keys read",
+        ],
+    );
+    assert!(!is_plain || text.contains("Reading key 'set'"), "{text}");
     // In a list that is cut off, the key is told.
     let list = bytes
         .windows(5)
@@ -289,6 +313,23 @@ fn what_came_after_a_time_is_cut_off() {
     assert!(is_well);
     contains(&text, &["Successfully truncated AOF", "to timestamp 1999"]);
     assert_eq!(fs::read(&path).unwrap(), head);
+}
+
+/// Whoever loads the file may know the command by that name: it is no fault of the file.
+#[test]
+fn unknown_commands_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("appendonly.aof");
+    fs::write(&path, b"*1\r\n$4\r\nping\r\n*1\r\n$4\r\nN\0PE\r\n").unwrap();
+    let (is_well, text) = check(&path, &[], "");
+    assert!(is_well);
+    contains(
+        &text,
+        &[
+            "[warning] at byte 14: unknown command 'N\\x00PE'",
+            "is valid",
+        ],
+    );
 }
 
 /// The tools of Redis say the same of the same files: the exit status, and where the

@@ -6,8 +6,14 @@ use std::path::Path;
 
 use ochre_journal::aof::{AofReader, FormatFault, ReadError, Torn};
 
+use crate::commands::FAMILIES;
+use crate::commands::table::CommandTable;
+
 use super::report::{reason, shown};
 use super::{Broken, Check, Repair, Verdict};
+
+/// How many unknown commands are told of one by one.
+const MAX_TOLD: u64 = 10;
 
 /// Whether other files follow in the chain: only the last may be cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,9 +148,21 @@ impl Check<'_, '_> {
             reader = reader.up_to_timestamp(time);
         }
         let mut last = (None, Vec::new());
+        let commands = CommandTable::new(FAMILIES);
+        let mut unknown = 0;
         let error = loop {
             match reader.next() {
                 Ok(Some(command)) => {
+                    if commands.find(command.name()).is_none() {
+                        unknown += 1;
+                        if unknown <= MAX_TOLD {
+                            self.terminal.line(format_args!(
+                                "[warning] at byte {}: unknown command '{}'",
+                                command.offset(),
+                                shown(command.name())
+                            ));
+                        }
+                    }
                     last.0 = Some(command.offset());
                     last.1.clear();
                     last.1.extend_from_slice(command.name());
@@ -153,6 +171,13 @@ impl Check<'_, '_> {
                 Err(error) => break Some(error),
             }
         };
+        if unknown > 0 {
+            // It may be renamed (`rename-command`) where the file is to be loaded.
+            self.terminal.line(format_args!(
+                "[warning] {unknown} commands are unknown: a server that does not know them \
+                 refuses to load the file"
+            ));
+        }
         if let Some(error) = &error {
             self.tell(path, name, error);
         }
