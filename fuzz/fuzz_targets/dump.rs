@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let mut reader = Reader::new(data, ChecksumPolicy::Ignore);
     while let Ok(Some(batch)) = reader.next_batch(1 << 16) {
         for item in batch.items() {
-            if let Item::Entry(entry) = item {
+            if let Ok(Item::Entry(entry)) = item {
                 let _ = entry.decode(Validation::Full);
             }
         }

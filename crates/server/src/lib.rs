@@ -6,6 +6,7 @@
 //! ```
 
 pub mod blocking;
+pub mod check;
 pub mod clients;
 pub mod clock;
 pub mod commands;

@@ -1,11 +1,14 @@
 //! The `ochre` binary: arguments and configuration to a running server.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use ochre_server::StartError;
+use ochre_server::check::{self, Request, Terminal, Tool};
+use ochre_server::config::REDIS_VERSION;
 use ochre_server::config::command_line::{self, Invocation, Sources, Stdin};
 use ochre_server::config::load;
 use ochre_server::log::Log;
@@ -18,8 +21,14 @@ use signal_hook::iterator::Signals;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let sources = match command_line::parse(std::env::args_os().skip(1)) {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    if let Some(tool) = Tool::named(&program) {
+        return stand_in(tool, &arguments.collect::<Vec<_>>());
+    }
+    let sources = match command_line::parse(arguments) {
         Invocation::Serve(sources) => sources,
+        Invocation::CheckFiles(arguments) => return check_files(Request::parse(&arguments)),
         other => return answer(&other),
     };
     match serve(&sources) {
@@ -100,10 +109,40 @@ fn heed_signals(server: Arc<Server>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Does what the tool of this name does.
+fn stand_in(tool: Tool, arguments: &[OsString]) -> ExitCode {
+    let asks_version = |word: &OsString| word == "-v" || word == "--version";
+    if arguments.len() == 1 && arguments.iter().any(asks_version) {
+        println!("{} {}", tool.name(), REDIS_VERSION);
+        return ExitCode::SUCCESS;
+    }
+    check_files(tool.request(arguments))
+}
+
+/// Checks files; exits with 1 if anything is wrong.
+fn check_files(request: Result<Request, String>) -> ExitCode {
+    let request = match request {
+        Ok(request) => request,
+        Err(text) => {
+            eprint!("{text}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut terminal = Terminal {
+        output: &mut std::io::stdout().lock(),
+        input: &mut std::io::stdin().lock(),
+    };
+    if check::run(&request, &mut terminal) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
 /// Answers an invocation that does not ask for a server.
 fn answer(invocation: &Invocation) -> ExitCode {
     match invocation {
-        Invocation::Serve(_) => ExitCode::SUCCESS,
+        Invocation::Serve(_) | Invocation::CheckFiles(_) => ExitCode::SUCCESS,
         Invocation::Version => {
             println!("{}", command_line::version_text());
             ExitCode::SUCCESS

@@ -29,6 +29,8 @@ pub enum Invocation {
     },
     /// Look for system settings that harm, and exit.
     CheckSystem,
+    /// Check files: the arguments that follow `check`.
+    CheckFiles(Vec<OsString>),
     /// Print the text to the standard error and exit with 1.
     Wrong(String),
 }
@@ -62,6 +64,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Invocation {
         Some(b"-h" | b"--help") => Invocation::Help,
         Some(b"--check-system") => Invocation::CheckSystem,
         Some(b"--test-memory") => memory_test(&arguments),
+        Some(b"check") => {
+            let rest = arguments.into_iter().skip(1);
+            Invocation::CheckFiles(rest.map(OsString::from_vec).collect())
+        }
         _ => Invocation::Serve(sources(&arguments)),
     }
 }
@@ -154,6 +160,7 @@ pub fn version_text() -> String {
 pub fn usage_text() -> &'static str {
     "\
 Usage: ochre [CONFIGURATION FILE] [--directive value ...] [-]
+       ochre check FILE|DIR [--fix] [--yes] [--truncate-to-timestamp SECONDS]
 
   CONFIGURATION FILE     a redis.conf or ochre.conf
   --directive value ...  a directive as in the file; it overrules the file
@@ -170,6 +177,7 @@ Examples:
   ochre --port 7777 --replicaof 127.0.0.1 8888
   ochre --save '' --appendonly yes
   echo 'maxmemory 128mb' | ochre -
+  ochre check appendonlydir
 "
 }
 
@@ -215,6 +223,14 @@ mod tests {
             Stdin::Unread,
             "port \"1\" \"stray\" ",
         );
+    }
+
+    #[test]
+    fn check_is_no_configuration_file() {
+        let arguments = ["check", "--fix", "a"].map(OsString::from);
+        let expected = Invocation::CheckFiles(arguments[1..].to_vec());
+        assert_eq!(parse(arguments), expected);
+        check(&["./check"], Some("./check"), Stdin::Unread, "");
     }
 
     #[test]

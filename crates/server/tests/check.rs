@@ -1,0 +1,388 @@
+//! `ochre check` on files of a real redis-server, whole and damaged, and side by side
+//! with redis-check-aof and redis-check-rdb.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ochre_server::check::{Request, Terminal, Tool, run};
+use ochre_testkit::servers::ServerSpec;
+
+/// Runs the check as `ochre check ARGUMENTS PATH`; the verdict and the lines.
+fn check(path: &Path, arguments: &[&str], answer: &str) -> (bool, String) {
+    let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    all.push(path.into());
+    run_request(Request::parse(&all), answer)
+}
+
+/// Runs it as the tool of Redis.
+fn as_tool(tool: Tool, path: &Path) -> (bool, String) {
+    run_request(tool.request(&[path.into()]), "")
+}
+
+fn run_request(request: Result<Request, String>, answer: &str) -> (bool, String) {
+    let mut output = Vec::new();
+    let mut input = answer.as_bytes();
+    let mut terminal = Terminal {
+        output: &mut output,
+        input: &mut input,
+    };
+    let is_well = run(&request.unwrap(), &mut terminal);
+    (is_well, String::from_utf8(output).unwrap())
+}
+
+#[track_caller]
+fn contains(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+/// What a redis-server left in its folder: a dump and an append-only file.
+fn redis_files() -> Option<tempfile::TempDir> {
+    let Ok(spec) = ServerSpec::redis() else {
+        eprintln!("\n# NOT RUN: redis-server is not installed, nothing was checked\n");
+        return None;
+    };
+    let spec = spec.with_args([
+        "--appendonly",
+        "yes",
+        "--aof-timestamp-enabled",
+        "yes",
+        "--auto-aof-rewrite-percentage",
+        "0",
+    ]);
+    let mut server = spec.start().unwrap();
+    let mut client = server.connect().unwrap();
+    let mut command = |line: &str| {
+        let words: Vec<_> = line.split(' ').collect();
+        client.command(&words).unwrap();
+    };
+    for line in [
+        "SET string value",
+        "SET expiring value PXAT 4102444800123",
+        "RPUSH list a b c",
+        "SADD set a b",
+        "ZADD zset 1 a",
+        "HSET hash f v",
+        "XADD stream 1-1 f v",
+        "SELECT 3",
+        "SET other 1",
+        "SAVE",
+        "BGREWRITEAOF",
+    ] {
+        command(line);
+    }
+    assert!(server.wait_for_log("Background AOF rewrite finished successfully", 10_000));
+    for line in ["MULTI", "SET string 2", "INCR other", "EXEC", "DEL list"] {
+        command(line);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    server.stop();
+    let from = server.folder();
+    fs::copy(from.join("dump.rdb"), folder.path().join("dump.rdb")).unwrap();
+    let inner = folder.path().join("appendonlydir");
+    fs::create_dir(&inner).unwrap();
+    for entry in fs::read_dir(from.join("appendonlydir")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), inner.join(entry.file_name())).unwrap();
+    }
+    Some(folder)
+}
+
+fn file_with(folder: &Path, ending: &str) -> PathBuf {
+    let names = fs::read_dir(folder.join("appendonlydir")).unwrap();
+    let mut paths: Vec<_> = names.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.to_str().is_some_and(|path| path.ends_with(ending)));
+    assert_eq!(paths.len(), 1, "{ending}: {paths:?}");
+    paths.remove(0)
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut all = fs::read(path).unwrap();
+    all.extend_from_slice(bytes);
+    fs::write(path, all).unwrap();
+}
+
+#[test]
+fn files_of_redis_are_whole() {
+    let Some(folder) = redis_files() else { return };
+    let (is_well, text) = check(folder.path(), &[], "");
+    assert!(is_well, "{text}");
+    contains(
+        &text,
+        &[
+            "[info] 8 keys read",
+            "[info] 1 expires",
+            "[info] 0 already expired",
+            "[info] 3 strings",
+            "[info] 1 lists",
+            "[info] 1 streams",
+            "Selecting DB ID 3",
+            "Checksum OK",
+            "\\o/ RDB looks OK! \\o/",
+            "Start checking Multi Part AOF",
+            "Start to check BASE AOF (RDB format).",
+            "RDB preamble is OK, proceeding with AOF tail...",
+            "is valid",
+            "Start to check INCR files.",
+            "All AOF files and manifest are valid",
+        ],
+    );
+    let manifest = file_with(folder.path(), ".manifest");
+    for path in [manifest.parent().unwrap(), &manifest] {
+        assert!(check(path, &[], "").0);
+    }
+    assert!(as_tool(Tool::CheckAof, &manifest).0);
+    assert!(as_tool(Tool::CheckRdb, &folder.path().join("dump.rdb")).0);
+    assert!(!check(&folder.path().join("nothing"), &[], "").0);
+    let empty = tempfile::tempdir().unwrap();
+    let (is_well, text) = check(empty.path(), &[], "");
+    assert!(!is_well);
+    contains(&text, &["There is nothing to check"]);
+}
+
+/// Cut anywhere, or with any byte changed, an RDB is never taken for whole.
+#[test]
+fn a_damaged_rdb_is_found_out() {
+    let Some(folder) = redis_files() else { return };
+    let bytes = fs::read(folder.path().join("dump.rdb")).unwrap();
+    let path = folder.path().join("damaged.rdb");
+    for at in 0..bytes.len() {
+        fs::write(&path, &bytes[..at]).unwrap();
+        let (is_well, text) = as_tool(Tool::CheckRdb, &path);
+        assert!(!is_well, "cut at {at}: {text}");
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x41;
+        fs::write(&path, &changed).unwrap();
+        let (is_well, text) = as_tool(Tool::CheckRdb, &path);
+        assert!(!is_well, "changed at {at}: {text}");
+        contains(
+            &text,
+            &["--- RDB ERROR DETECTED ---", "[offset ", " keys read"],
+        );
+    }
+    // Each broken value is told of, with its key, and what follows is read.
+    let mut changed = bytes.clone();
+    let mut broken = 1;
+    let place = |text: &[u8]| bytes.windows(text.len()).position(|bytes| bytes == text);
+    let hash = place(b"\x04hash").unwrap();
+    changed[hash + 6] ^= 1;
+    let set = place(b"\x03set").unwrap();
+    // A set whose members are stored one by one, as up to Redis 7.0: "a" and "a".
+    let is_plain = bytes[set - 1] == 2;
+    if is_plain {
+        changed[set + 8] = changed[set + 6];
+        broken += 1;
+    }
+    fs::write(&path, &changed).unwrap();
+    let (_, text) = check(&path, &[], "");
+    contains(&text, &["Reading key 'hash'", "RDB CRC error"]);
+    contains(
+        &text,
+        &[
+            &format!("[info] {broken} entries are broken"),
+            "[info] 8 keys read",
+        ],
+    );
+    assert!(!is_plain || text.contains("Reading key 'set'"), "{text}");
+    // In a list that is cut off, the key is told.
+    let list = bytes
+        .windows(5)
+        .position(|bytes| bytes == b"\x04list")
+        .unwrap();
+    fs::write(&path, &bytes[..list + 9]).unwrap();
+    let (_, text) = check(&path, &[], "");
+    contains(
+        &text,
+        &[
+            "Unexpected EOF reading RDB file",
+            "Reading key 'list'",
+            "Reading type 18 (ListQuicklist2)",
+        ],
+    );
+}
+
+#[test]
+fn a_torn_tail_is_cut_off_after_asking() {
+    let Some(folder) = redis_files() else { return };
+    let manifest = file_with(folder.path(), ".manifest");
+    let increment = file_with(folder.path(), ".incr.aof");
+    let whole = fs::read(&increment).unwrap();
+    append(
+        &increment,
+        b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$9\r\nabc",
+    );
+    let torn = fs::read(&increment).unwrap();
+    let (is_well, text) = check(&manifest, &[], "");
+    assert!(!is_well);
+    let size = torn.len();
+    let end = whole.len();
+    contains(
+        &text,
+        &[
+            "Expected to read 11 bytes, got 3 bytes",
+            &format!("size={size}, ok_up_to={end}, ok_up_to_line="),
+            &format!("diff={}", size - end),
+            "is not valid. Use the --fix option to try fixing it.",
+        ],
+    );
+    for (arguments, answer) in [
+        (&["--fix"][..], "n\n"),
+        (&["--fix"], ""),
+        (&["--yes"], "y\n"),
+    ] {
+        assert!(!check(&manifest, arguments, answer).0);
+        assert_eq!(fs::read(&increment).unwrap(), torn);
+    }
+    let (is_well, text) = check(&manifest, &["--fix"], "y\n");
+    assert!(is_well, "{text}");
+    contains(
+        &text,
+        &[
+            "This will shrink the AOF",
+            "Continue? [y/N]: Successfully truncated AOF",
+        ],
+    );
+    assert_eq!(fs::read(&increment).unwrap(), whole);
+    append(&increment, b"*1\r\n");
+    assert!(check(folder.path(), &["--fix", "--yes"], "").0);
+    assert_eq!(fs::read(&increment).unwrap(), whole);
+}
+
+#[test]
+fn only_the_last_file_is_cut_off() {
+    let Some(folder) = redis_files() else { return };
+    let manifest = file_with(folder.path(), ".manifest");
+    let increment = file_with(folder.path(), ".incr.aof");
+    append(&increment, b"*1\r\n");
+    let next = folder.path().join("appendonlydir/next.incr.aof");
+    append(&manifest, b"file next.incr.aof seq 99 type i\n");
+    fs::write(&next, b"*1\r\n$4\r\nPING\r\n*").unwrap();
+    let before = fs::read(&increment).unwrap();
+    let (is_well, text) = check(&manifest, &["--fix", "--yes"], "");
+    assert!(!is_well);
+    contains(
+        &text,
+        &["Failed to truncate AOF", "because it is not the last file"],
+    );
+    assert_eq!(fs::read(&increment).unwrap(), before);
+    assert_eq!(fs::read(&next).unwrap().len(), 15);
+    // Without --fix, both are told of.
+    let (_, text) = check(&manifest, &[], "");
+    assert_eq!(text.matches("AOF analyzed: ").count(), 3, "{text}");
+    // Without any bytes, the next one is no reason to refuse.
+    fs::write(&next, b"").unwrap();
+    assert!(check(&manifest, &["--fix", "--yes"], "").0);
+    fs::remove_file(&next).unwrap();
+    let (is_well, text) = check(&manifest, &[], "");
+    assert!(!is_well);
+    contains(
+        &text,
+        &["Cannot open file", "No such file or directory, aborting..."],
+    );
+    fs::write(&manifest, b"file a seq 1 type x\n").unwrap();
+    let (is_well, text) = check(&manifest, &[], "");
+    assert!(!is_well);
+    contains(
+        &text,
+        &[
+            "*** FATAL AOF MANIFEST FILE ERROR ***",
+            "Reading the manifest file, at line 1",
+            ">>> 'file a seq 1 type x'",
+            "Unknown AOF file type",
+        ],
+    );
+}
+
+#[test]
+fn what_came_after_a_time_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("appendonly.aof");
+    let head = b"#TS:1000\r\n*1\r\n$4\r\nPING\r\n";
+    let tail = b"#TS:2000\r\n*1\r\n$4\r\nPONG\r\n";
+    fs::write(&path, [head.as_slice(), tail].concat()).unwrap();
+    let (is_well, text) = check(&path, &["--truncate-to-timestamp", "2000"], "");
+    assert!(is_well);
+    contains(&text, &["Truncate nothing in AOF", "to timestamp 2000"]);
+    let (is_well, text) = check(&path, &["--truncate-to-timestamp", "999"], "");
+    assert!(!is_well);
+    contains(&text, &["has nothing before timestamp 999, aborting..."]);
+    let (is_well, text) = check(&path, &["--truncate-to-timestamp", "1999"], "");
+    assert!(is_well);
+    contains(&text, &["Successfully truncated AOF", "to timestamp 1999"]);
+    assert_eq!(fs::read(&path).unwrap(), head);
+}
+
+/// Whoever loads the file may know the command by that name: it is no fault of the file.
+#[test]
+fn unknown_commands_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("appendonly.aof");
+    fs::write(&path, b"*1\r\n$4\r\nping\r\n*1\r\n$4\r\nN\0PE\r\n").unwrap();
+    let (is_well, text) = check(&path, &[], "");
+    assert!(is_well);
+    contains(
+        &text,
+        &[
+            "[warning] at byte 14: unknown command 'N\\x00PE'",
+            "is valid",
+        ],
+    );
+}
+
+/// The tools of Redis say the same of the same files: the exit status, and where the
+/// file is good up to.
+#[test]
+fn verdicts_are_those_of_the_tools_of_redis() {
+    let Some(folder) = redis_files() else { return };
+    if Command::new("redis-check-aof").output().is_err() {
+        eprintln!("\n# NOT RUN: redis-check-aof is not installed\n");
+        return;
+    }
+    let increment = file_with(folder.path(), ".incr.aof");
+    let path = folder.path().join("case.aof");
+    let whole = fs::read(&increment).unwrap();
+    let mut cases: Vec<Vec<u8>> = (0..whole.len())
+        .step_by(7)
+        .map(|cut| whole[..cut].to_vec())
+        .collect();
+    for text in [
+        "*1\r\n$5\r\nMULTI\r\n*1\r\n$5\r\nMULTI\r\n",
+        "*1\r\n$4\r\nEXEC\r\n",
+        "*1\r\n$4\r\nPING\r\n!!!",
+        "*1\r\n$-1\r\n",
+        "*1\r\n$4\r\nPINGxx",
+        "*1\r\n*1\r\n",
+        "#hello\r\n*1\r\n$4\r\nping\r\n",
+    ] {
+        cases.push(text.into());
+    }
+    for case in cases {
+        fs::write(&path, &case).unwrap();
+        let theirs = Command::new("redis-check-aof").arg(&path).output().unwrap();
+        let their_text = String::from_utf8_lossy(&theirs.stdout).into_owned();
+        let (is_well, text) = as_tool(Tool::CheckAof, &path);
+        // An annotation without its end is passed over by theirs, but what is written
+        // after it would become a part of it.
+        if text.contains("within an annotation") {
+            assert!(!is_well);
+            continue;
+        }
+        assert_eq!(is_well, theirs.status.success(), "{text}\n{their_text}");
+        let analyzed = |text: &str| {
+            let line = text.lines().find(|line| line.starts_with("AOF analyzed"));
+            line.map(str::to_owned)
+        };
+        // A line that is cut off within its end is counted there, and not here.
+        let up_to = |line: Option<String>| {
+            line.map(|line| line.split(", ok_up_to_line").next().map(str::to_owned))
+        };
+        assert_eq!(
+            up_to(analyzed(&text)),
+            up_to(analyzed(&their_text)),
+            "{text}\n{their_text}"
+        );
+    }
+}
