@@ -11,4 +11,4 @@ pub mod image;
 pub mod load;
 pub mod restore;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
