@@ -4,7 +4,7 @@ use ochre_store::Settings;
 use ochre_store::clock::AccessPolicy;
 
 use crate::config::Config;
-use crate::config::choices::EvictionPolicy;
+use crate::config::choices::{EvictionPolicy, RdbVersion};
 use crate::pubsub::{KEYEVENT, KEYSPACE};
 
 /// A configuration and what is derived from it once.
@@ -47,6 +47,12 @@ fn settings_of(config: &Config) -> Settings {
         stream_node_max_entries: size(encodings.stream_node_max_entries),
         hll_sparse_max_bytes: size(encodings.hll_sparse_max_bytes),
         proto_max_bulk_bytes: config.clients.max_bulk_bytes,
+        rdb_version: match config.persistence.rdb_version {
+            RdbVersion::V10 => 10,
+            RdbVersion::V11 => 11,
+        },
+        rdb_compression: config.persistence.rdb_compression,
+        skip_checksums: config.skip_checksums,
         access_policy: if matches!(
             memory.maxmemory_policy,
             EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu

@@ -16,21 +16,13 @@ use ochre_testkit::servers::ServerSpec;
 const NOT_YET: &[&str] = &[
     "acl",
     "asking",
-    "bgrewriteaof",
-    "bgsave",
     "cluster",
-    "dump",
     "failover",
-    "lastsave",
-    "migrate",
     "module",
     "psync",
     "readonly",
     "readwrite",
     "replconf",
-    "restore",
-    "restore-asking",
-    "save",
     "sync",
 ];
 

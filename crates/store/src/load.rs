@@ -75,6 +75,11 @@ impl Stripe {
         replaced.map_or(Loaded::Inserted, Loaded::Replaced)
     }
 
+    /// Makes room for so many entries that are about to be loaded.
+    pub fn reserve_load(&mut self, db: u16, additional: usize) {
+        self.database_mut(db).table.reserve(additional);
+    }
+
     /// Begins to fetch what [`Stripe::load`] needs of the table first.
     #[inline]
     pub fn prefetch_load(&self, hash: u64, db: u16) {

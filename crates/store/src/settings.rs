@@ -18,6 +18,12 @@ pub struct Settings {
     pub stream_node_max_entries: usize,
     pub hll_sparse_max_bytes: usize,
     pub proto_max_bulk_bytes: u64,
+    /// The version of the format that DUMP answers.
+    pub rdb_version: u16,
+    /// `rdbcompression`: whether dumps are compressed.
+    pub rdb_compression: bool,
+    /// Whether the checksums of dumps are taken for right (a switch of DEBUG's).
+    pub skip_checksums: bool,
     pub access_policy: AccessPolicy,
     /// `lazyfree-lazy-user-del`, which decides whether DEL is propagated as UNLINK.
     pub lazy_user_del: bool,
@@ -40,6 +46,9 @@ impl Default for Settings {
             stream_node_max_entries: 100,
             hll_sparse_max_bytes: 3000,
             proto_max_bulk_bytes: 512 << 20,
+            rdb_version: 11,
+            rdb_compression: true,
+            skip_checksums: false,
             access_policy: AccessPolicy::Lru,
             lazy_user_del: false,
             lazy_expire: false,

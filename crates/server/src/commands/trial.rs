@@ -34,8 +34,23 @@ pub fn check(setup: &[&str], line: &str, expected: &str) {
     assert_eq!(describe(&run(&store, &settings, line)), expected, "{line}");
 }
 
+/// As [`check`], for a command whose words may hold any bytes.
+#[track_caller]
+pub fn check_words(setup: &[&str], words: &[&[u8]], expected: &str) {
+    let (store, _) = Store::start(4, 16).expect("a thread can be started");
+    let settings = Settings::default();
+    for line in setup {
+        run(&store, &settings, line);
+    }
+    assert_eq!(describe(&run_words(&store, &settings, words)), expected);
+}
+
 fn run(store: &Store, settings: &Settings, line: &str) -> Effects {
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    run_words(store, settings, &words)
+}
+
+fn run_words(store: &Store, settings: &Settings, words: &[&[u8]]) -> Effects {
     let scope = Scope {
         store,
         settings,
@@ -51,10 +66,11 @@ fn run(store: &Store, settings: &Settings, line: &str) -> Effects {
     };
     let mut held = store.stripes.exclusive();
     let mut view = WriteView::new(&scope, &mut held, 0, &mut effects);
-    let mut args = Args::new(&words, 1, &[]);
+    let mut args = Args::new(words, 1, &[]);
     let mut reply = Reply::new(Protocol::Resp2);
-    let Run::Write(handler) = find(line.split(' ').next().unwrap_or_default()).run else {
-        panic!("{line}: only writes have effects");
+    let name = str::from_utf8(words[0]).expect("a name of letters");
+    let Run::Write(handler) = find(name).run else {
+        panic!("{name}: only writes have effects");
     };
     // An error may follow effects; what it says is for other tests.
     let _ = handler(&mut view, &mut args, &mut reply);

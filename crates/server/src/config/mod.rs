@@ -86,6 +86,9 @@ pub struct Config {
     pub tls: tls::Tls,
     /// Knobs that only tests turn.
     pub testing: testing::Testing,
+    /// Whether checksums of dumps are taken for right. No directive: a switch of DEBUG's,
+    /// kept here for all workers to see.
+    pub skip_checksums: bool,
 }
 
 #[cfg(test)]

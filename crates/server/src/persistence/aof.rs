@@ -196,7 +196,8 @@ impl Aof {
     #[inline]
     pub fn is_far_behind(&self, journal_end: u64) -> bool {
         self.phase() != Phase::Off
-            && journal_end.saturating_sub(self.offsets.written.load(Ordering::Relaxed)) > LAG_BYTES_MAX
+            && journal_end.saturating_sub(self.offsets.written.load(Ordering::Relaxed))
+                > LAG_BYTES_MAX
             && !self.is_failing()
     }
 
@@ -218,8 +219,12 @@ impl Aof {
 /// When there can be no thread.
 pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> io::Result<()> {
     let aof = &server.persistence.aof;
-    aof.offsets.written.store(cursor.position(), Ordering::SeqCst);
-    aof.offsets.durable.store(cursor.position(), Ordering::SeqCst);
+    aof.offsets
+        .written
+        .store(cursor.position(), Ordering::SeqCst);
+    aof.offsets
+        .durable
+        .store(cursor.position(), Ordering::SeqCst);
     *aof.orders.lock() = Orders::default();
     let length = file.len()?;
     let writer = FileWriter {
@@ -478,8 +483,12 @@ impl FileWriter {
         self.written.length += added;
         self.written.offset += bytes.len() as u64;
         let aof = self.aof();
-        aof.offsets.current_bytes.fetch_add(added, Ordering::Relaxed);
-        aof.offsets.written.store(self.written.offset, Ordering::SeqCst);
+        aof.offsets
+            .current_bytes
+            .fetch_add(added, Ordering::Relaxed);
+        aof.offsets
+            .written
+            .store(self.written.offset, Ordering::SeqCst);
         if self.policy != AppendFsync::Always {
             self.cursor.release(self.written.offset);
         }
@@ -497,6 +506,7 @@ impl FileWriter {
         self.synced = self.written;
         self.cursor.release(self.synced.offset);
         self.aof()
+            .offsets
             .durable
             .store(self.synced.offset, Ordering::SeqCst);
         tell_workers(&self.server, Tell::Waiting);

@@ -26,7 +26,7 @@ pub mod start;
 pub mod waits;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

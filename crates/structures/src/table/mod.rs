@@ -38,6 +38,7 @@ mod group;
 mod ownership;
 mod prefetch;
 mod probe;
+mod reserve;
 mod resize;
 mod scan;
 mod segment;

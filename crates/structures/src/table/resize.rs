@@ -41,23 +41,24 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         if segment.is_vacant() {
             let segment = Segment::with_buckets(1, segment.depth());
             self.directory.replace(position, segment);
-        } else if buckets >= SPLIT_BUCKETS && self.may_split(segment.depth()) {
+        } else if buckets >= SPLIT_BUCKETS && self.may_split(segment.depth(), self.len()) {
             self.split(position);
         } else {
             self.resize(position, buckets_for(full_at(buckets).max(len) + 1));
         }
     }
 
-    fn may_split(&self, depth: u32) -> bool {
+    /// Whether a segment of this depth may split in a table of so many elements.
+    pub(super) fn may_split(&self, depth: u32, elements: usize) -> bool {
         if depth < self.directory.depth() {
             return true;
         }
         let entries = 2_usize << depth;
-        depth < MAX_DEPTH && entries <= FREE_ENTRIES + self.len() / LEAST_ELEMENTS_PER_ENTRY
+        depth < MAX_DEPTH && entries <= FREE_ENTRIES + elements / LEAST_ELEMENTS_PER_ENTRY
     }
 
     /// Moves the elements of the segment around `position` to one of `buckets`.
-    fn resize(&mut self, position: u32, buckets: usize) {
+    pub(super) fn resize(&mut self, position: u32, buckets: usize) {
         let depth = self.directory.at(position).depth();
         let positions = positions(self.directory.at(position), same_home(depth, buckets));
         let mut old = self.directory.at_mut(position);
@@ -68,7 +69,7 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         self.directory.replace(position, new);
     }
 
-    fn split(&mut self, position: u32) {
+    pub(super) fn split(&mut self, position: u32) {
         let segment = self.directory.at(position);
         let depth = segment.depth() + 1;
         let half_of = |position: u32| (position >> (32 - depth) & 1) as usize;

@@ -2,12 +2,15 @@
 
 mod copy;
 mod delete;
+mod dump;
 mod expire;
 pub mod filter;
 mod gather;
 mod look;
+mod migrate;
 mod object;
 mod rename;
+mod restore;
 mod scan;
 mod sort;
 mod ttl;
@@ -19,6 +22,7 @@ pub const COMMANDS: &[&Command] = &[
     &copy::MOVE,
     &delete::DEL,
     &delete::UNLINK,
+    &dump::DUMP,
     &expire::EXPIRE,
     &expire::EXPIREAT,
     &expire::PERSIST,
@@ -28,9 +32,12 @@ pub const COMMANDS: &[&Command] = &[
     &look::RANDOMKEY,
     &look::TOUCH,
     &look::TYPE,
+    &migrate::MIGRATE,
     &object::OBJECT,
     &rename::RENAME,
     &rename::RENAMENX,
+    &restore::RESTORE,
+    &restore::RESTORE_ASKING,
     &scan::KEYS,
     &scan::SCAN,
     &sort::SORT,

@@ -21,8 +21,8 @@ mod value;
 use std::io;
 
 use ochre_rdb::{Access, Compression, Encoder, EntryHead, Version};
-use ochre_store::Entry;
 use ochre_store::clock::AccessPolicy;
+use ochre_store::{Entry, Settings};
 
 pub use frozen::FrozenEntry;
 pub use value::ValueImage;
@@ -122,6 +122,21 @@ pub fn encoded_len(value: &ValueImage<'_>, encoder: &mut Encoder) -> u64 {
     counter.0
 }
 
+/// As [`with_encoder`], for dumps as they are configured.
+pub fn with_dump_encoder<R>(settings: &Settings, work: impl FnOnce(&mut Encoder) -> R) -> R {
+    let version = if settings.rdb_version <= Version::V10.number() {
+        Version::V10
+    } else {
+        Version::V11
+    };
+    let compression = if settings.rdb_compression {
+        Compression::Lzf
+    } else {
+        Compression::Off
+    };
+    with_encoder(version, compression, work)
+}
+
 /// Lends an encoder to `work`: each thread keeps one, as it takes some room.
 pub fn with_encoder<R>(
     version: Version,
@@ -155,7 +170,8 @@ fn encode(
     value.encode(encoder, out)
 }
 
-fn is_small(entry: &Entry) -> bool {
+/// Whether the entry is encoded at once rather than frozen.
+pub fn is_small(entry: &Entry) -> bool {
     entry.key().len() <= AT_ONCE_BYTES && ValueImage::of(entry).is_within(AT_ONCE_BYTES)
 }
 

@@ -22,10 +22,10 @@ const EMPTY_NOTES_MAX: u64 = 10;
 const AHEAD: usize = 6;
 
 /// How many entries are gathered before they are inserted, at least; 24 bytes each.
-const GATHERED_MIN: usize = 1 << 18;
+const GATHERED_MIN: usize = 1 << 19;
 
 /// Of what is inserted already, this part may be gathered besides.
-const GATHERED_SHARE: usize = 4;
+const GATHERED_SHARE: usize = 2;
 
 /// An entry on its way.
 struct Arrival {
@@ -156,6 +156,9 @@ impl<'j> Inserter<'j> {
             let Some(stripe) = held.stripe_mut(index) else {
                 continue;
             };
+            let db = run[0].db();
+            let of_db = run.iter().take_while(|arrival| arrival.db() == db);
+            stripe.reserve_load(db, of_db.count());
             let mut run = run.drain(..);
             while let Some(arrival) = run.next() {
                 if let Some(ahead) = run.as_slice().get(AHEAD) {

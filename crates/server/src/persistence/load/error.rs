@@ -8,7 +8,8 @@ use crate::persistence::restore::RestoreError;
 #[derive(Debug, thiserror::Error)]
 #[error("{fault}, at byte {offset}")]
 pub struct LoadError {
-    /// Bytes from the start of the RDB: exactly where, or the start of what is wrong.
+    /// Bytes from the start of the RDB: where the value starts that is wrong, or within it;
+    /// of what is no entry, where the batch starts that it is in.
     pub offset: u64,
     pub fault: LoadFault,
 }

@@ -7,6 +7,7 @@ mod deadlines;
 mod frozen;
 mod memory;
 mod model;
+mod reserve;
 mod scan;
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::commands::string::value;
 use crate::error::Error;
+use crate::persistence::image::{self, ValueImage};
 
 /// The most bytes of a value that POPULATE makes.
 const POPULATE_BYTES_MAX: i64 = 512 << 20;
@@ -83,14 +84,14 @@ pub fn object(
 ) -> Outcome {
     let key = args.next()?;
     let now_ms = whole.call.local.now_ms;
-    let policy = whole.call.live.settings.access_policy;
+    let settings = &whole.call.live.settings;
+    let policy = settings.access_policy;
     let line = with_entry(whole, key, |entry| {
-        let object = entry.object().map_or(0, |object| object.memory_bytes());
         format!(
             "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
             entry.key(),
             ochre_store::encoding_name(entry),
-            entry.allocated_bytes() + object,
+            serialized_len(entry, settings),
             entry.access(),
             policy.idle_seconds(entry.access(), now_ms),
         )
@@ -100,6 +101,13 @@ pub fn object(
         None => return Err(Error::NoSuchKey),
     }
     Ok(Flow::Done)
+}
+
+/// How many bytes the value takes in an RDB.
+fn serialized_len(entry: &ochre_store::Entry, settings: &ochre_store::Settings) -> u64 {
+    image::with_dump_encoder(settings, |encoder| {
+        image::encoded_len(&ValueImage::of(entry), encoder)
+    })
 }
 
 pub fn table_stats(

@@ -339,10 +339,15 @@ fn skip_checksum_validation(
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
-    let switches = &whole.call.server.switches;
-    switches
+    let (server, skip) = (whole.call.server, switch(args)?);
+    let _one_at_a_time = server.config_lock.lock();
+    server
+        .switches
         .skip_checksums
-        .store(switch(args)?, Ordering::Relaxed);
+        .store(skip, Ordering::Relaxed);
+    let mut config = server.live().config.clone();
+    config.skip_checksums = skip;
+    server.set_config(config);
     out.ok();
     Ok(Flow::Done)
 }
