@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ochre_resp::Reply;
-use ochre_store::{EventClass, Held, ReadView};
+use ochre_store::{Effects, EventClass, Hashed, Held, ReadView};
 
 use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
@@ -34,6 +34,11 @@ pub struct Local {
     pub waits: u64,
     /// The interpreter of this thread, once a script has run.
     pub engine: Option<Box<Engine>>,
+    /// When the last command of a pipeline ended, by `clock`, which is when the next one
+    /// begins; `None` where the clock must be read.
+    pub measured_at: Option<u64>,
+    /// Room for the effects of the next unit, without any.
+    pub effects: Option<Box<Effects>>,
     random: u64,
 }
 
@@ -48,6 +53,8 @@ impl Local {
             now_ms: crate::clock::now_ms(),
             waits: 0,
             engine: None,
+            effects: None,
+            measured_at: None,
             random: u64::from_le_bytes(seed) | 1,
         }
     }
@@ -79,6 +86,8 @@ pub struct Call<'c> {
     pub live: &'c Live,
     pub session: &'c mut Session,
     pub local: &'c mut Local,
+    /// The key that the request names, if it names one, with its hash.
+    pub named: Option<Hashed<'c>>,
 }
 
 /// Finds the command that `argv` names.
@@ -265,14 +274,16 @@ pub fn timed<'c>(
     out: &mut Reply,
     work: impl FnOnce(&mut Call<'c>, &mut Reply) -> Outcome,
 ) -> Flow {
-    let started = call.local.clock.raw();
+    let started = match call.local.measured_at.take() {
+        Some(ended) => ended,
+        None => call.local.clock.raw(),
+    };
     let written = out.len();
     let errors = out.errors();
     let outcome = work(call, out);
-    let elapsed_ns = call
-        .local
-        .clock
-        .delta_as_nanos(started, call.local.clock.raw());
+    let ended = call.local.clock.raw();
+    call.local.measured_at = Some(ended);
+    let elapsed_ns = call.local.clock.delta_as_nanos(started, ended);
     let flow = match outcome {
         Ok(flow) => flow,
         Err(error) => {
@@ -340,7 +351,7 @@ fn dispatch<'c>(
         // its deadline.
         Run::Read(handler) if !known.flags.has(Flags::BLOCKING) => {
             let server = call.server;
-            let mut held = unit::lock_keys(server, &server.store, known, argv)?;
+            let mut held = unit::lock_keys(server, call.named.as_ref(), known, argv)?;
             let scope = unit::scope(call, call.local.now_ms);
             let db = call.session.db;
             let mut args = Args::new(argv, known.name_words(), big);

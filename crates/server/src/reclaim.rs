@@ -121,6 +121,7 @@ fn reclaim_due(server: &Server) {
                 touch: false,
                 expire: true,
                 observed: Observed::default(),
+                named: None,
             };
             let mut effects = unit::effects(server, &live);
             let mut held = server.store.stripes.lock_one(index);
@@ -131,7 +132,7 @@ fn reclaim_due(server: &Server) {
             blocking::hand_over(server, &held, &effects.ready);
             drop(held);
             wakes.wake(server);
-            unit::settle(server, effects);
+            unit::settle(server, &mut effects);
             if !more {
                 break;
             }

@@ -43,6 +43,7 @@ fn run(store: &Store, settings: &Settings, line: &str) -> Effects {
         touch: true,
         expire: true,
         observed: Observed::default(),
+        named: None,
     };
     let mut effects = Effects {
         recording: true,
