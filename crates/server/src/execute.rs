@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ochre_journal::Record;
 use ochre_resp::Reply;
-use ochre_store::{EventClass, Held, ReadView};
+use ochre_store::{Effects, EventClass, Hashed, Held, ReadView};
 
 use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
@@ -42,6 +42,11 @@ pub struct Local {
     pub withholding: bool,
     /// Room for what a unit notes for the journal.
     pub record: Record,
+    /// When the last command of a pipeline ended, by `clock`, which is when the next one
+    /// begins; `None` where the clock must be read.
+    pub measured_at: Option<u64>,
+    /// Room for the effects of the next unit, without any.
+    pub effects: Option<Box<Effects>>,
     random: u64,
 }
 
@@ -59,6 +64,8 @@ impl Local {
             replays: false,
             withholding: false,
             record: Record::default(),
+            effects: None,
+            measured_at: None,
             random: u64::from_le_bytes(seed) | 1,
         }
     }
@@ -90,6 +97,8 @@ pub struct Call<'c> {
     pub live: &'c Live,
     pub session: &'c mut Session,
     pub local: &'c mut Local,
+    /// The key that the request names, if it names one, with its hash.
+    pub named: Option<Hashed<'c>>,
 }
 
 /// Finds the command that `argv` names.
@@ -276,14 +285,16 @@ pub fn timed<'c>(
     out: &mut Reply,
     work: impl FnOnce(&mut Call<'c>, &mut Reply) -> Outcome,
 ) -> Flow {
-    let started = call.local.clock.raw();
+    let started = match call.local.measured_at.take() {
+        Some(ended) => ended,
+        None => call.local.clock.raw(),
+    };
     let written = out.len();
     let errors = out.errors();
     let outcome = work(call, out);
-    let elapsed_ns = call
-        .local
-        .clock
-        .delta_as_nanos(started, call.local.clock.raw());
+    let ended = call.local.clock.raw();
+    call.local.measured_at = Some(ended);
+    let elapsed_ns = call.local.clock.delta_as_nanos(started, ended);
     let flow = match outcome {
         Ok(flow) => flow,
         Err(error) => {
@@ -351,7 +362,7 @@ fn dispatch<'c>(
         // its deadline.
         Run::Read(handler) if !known.flags.has(Flags::BLOCKING) => {
             let server = call.server;
-            let mut held = unit::lock_keys(server, &server.store, known, argv)?;
+            let mut held = unit::lock_keys(server, call.named.as_ref(), known, argv)?;
             let scope = unit::scope(call, call.local.now_ms);
             let db = call.session.db;
             let mut args = Args::new(argv, known.name_words(), big);

@@ -123,6 +123,7 @@ fn reclaim_due(server: &Server) {
                 touch: false,
                 expire: true,
                 observed: Observed::default(),
+                named: None,
             };
             let mut effects = unit::effects(server, &live);
             let mut held = server.store.stripes.lock_one(index);
@@ -140,7 +141,7 @@ fn reclaim_due(server: &Server) {
             drop(held);
             wakes.wake(server);
             server.persistence.journal.wake();
-            unit::settle(server, effects);
+            unit::settle(server, &mut effects);
             if !more {
                 break;
             }

@@ -12,7 +12,7 @@ use ochre_store::effects::{Propagation, RemovedFields};
 use ochre_store::locks::GaveUp;
 use ochre_store::view::Observed;
 use ochre_store::{
-    Effects, EventClass, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView,
+    Effects, EventClass, Hashed, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView,
 };
 use smallvec::SmallVec;
 
@@ -46,7 +46,7 @@ pub type StripeList = SmallVec<[u32; 16]>;
 pub struct Unit<'s> {
     pub held: Held<'s>,
     pub kind: Kind,
-    pub effects: Effects,
+    pub effects: Box<Effects>,
     /// What is to be appended to the journal before the locks are released.
     record: Record,
     store: &'s Store,
@@ -55,11 +55,13 @@ pub struct Unit<'s> {
 
 impl<'s> Unit<'s> {
     /// A unit that holds nothing yet.
-    pub fn new(call: &Call<'s>, kind: Kind) -> Self {
+    pub fn new(call: &mut Call<'s>, kind: Kind) -> Self {
+        let mut effects = call.local.effects.take().unwrap_or_default();
+        prepare(&mut effects, call.server, call.live);
         Self {
             held: call.server.store.stripes.none(),
             kind,
-            effects: effects(call.server, call.live),
+            effects,
             record: Record::default(),
             store: &call.server.store,
             now_ms: call.local.now_ms,
@@ -116,9 +118,10 @@ impl<'s> Unit<'s> {
     }
 
     /// Sees to it that the command's keys are locked.
-    fn lock_for(&mut self, server: &Server, known: &Known, argv: &[&[u8]]) -> Result<(), Error> {
+    #[inline]
+    fn lock_for(&mut self, call: &Call<'s>, known: &Known, argv: &[&[u8]]) -> Result<(), Error> {
         if self.kind == Kind::Single && self.held.is_nothing() && !self.held.is_global() {
-            self.held = lock_keys(server, self.store, known, argv)?;
+            self.held = lock_keys(call.server, call.named.as_ref(), known, argv)?;
         } else if self.held.is_global() && !self.held.is_everything() {
             if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
                 self.held.extend_to_all();
@@ -176,7 +179,7 @@ impl<'s> Unit<'s> {
                 outcome
             }
             Run::Read(handler) => {
-                self.lock_for(call.server, known, argv)?;
+                self.lock_for(call, known, argv)?;
                 let scope = scope(call, self.now_ms);
                 let db = call.session.db;
                 let outcome = handler(&ReadView::new(&scope, &self.held, db), &mut args, out);
@@ -193,7 +196,7 @@ impl<'s> Unit<'s> {
                 outcome
             }
             Run::Write(handler) => {
-                self.lock_for(call.server, known, argv)?;
+                self.lock_for(call, known, argv)?;
                 let scope = scope(call, self.now_ms);
                 let db = call.session.db;
                 let dirty = self.effects.dirty;
@@ -282,6 +285,8 @@ impl<'s> Unit<'s> {
         out: &mut Reply,
     ) {
         let outer = std::mem::replace(&mut call.session.in_unit, true);
+        // A script takes time of its own between its commands.
+        call.local.measured_at = None;
         let flow = execute::timed(call, known, argv, out, |call, out| {
             self.dispatch(call, known, argv, &[], out)
         });
@@ -369,19 +374,27 @@ impl<'s> Unit<'s> {
     /// The effects that need no lock.
     #[inline]
     fn settle(self, call: &mut Call<'_>) {
-        call.local.stats.expired += self.effects.expired;
-        settle(call.server, self.effects);
+        let mut effects = self.effects;
+        call.local.stats.expired += effects.expired;
+        settle(call.server, &mut effects);
+        effects.clear();
+        call.local.effects = Some(effects);
     }
 }
 
 /// Room for effects, prepared for what is wanted of them.
 #[inline]
 pub fn effects(server: &Server, live: &Live) -> Effects {
-    Effects {
-        wanted_events: live.wanted_events,
-        tracking: server.trackers.is_active(),
-        ..Effects::default()
-    }
+    let mut effects = Effects::default();
+    prepare(&mut effects, server, live);
+    effects
+}
+
+/// Prepares room without effects for what is wanted of them.
+#[inline]
+fn prepare(effects: &mut Effects, server: &Server, live: &Live) {
+    effects.wanted_events = live.wanted_events;
+    effects.tracking = server.trackers.is_active();
 }
 
 /// Notes for the journal the keys and fields that were found past their deadline.
@@ -420,11 +433,11 @@ pub fn tell(server: &Server, held: &mut Held<'_>, effects: &Effects, by: u64, wa
 /// Acts upon effects after the locks they were made under are released, whoever made
 /// them: a client's unit or the reclaimer.
 #[inline]
-pub fn settle(server: &Server, effects: Effects) {
+pub fn settle(server: &Server, effects: &mut Effects) {
     if effects.dirty > 0 {
         server.count_changes(effects.dirty);
     }
-    server.store.freer.dispose(effects.garbage);
+    server.store.freer.dispose(&mut effects.garbage);
 }
 
 /// How far a transaction's commands may reach.
@@ -447,6 +460,7 @@ pub fn scope<'a>(call: &mut Call<'a>, now_ms: i64) -> Scope<'a> {
         touch: !call.session.no_touch,
         expire: !call.local.replays,
         observed: Observed::seeded(call.local.random()),
+        named: call.named,
     }
 }
 
@@ -477,11 +491,12 @@ pub fn stripes_of(store: &Store, known: &Known, argv: &[&[u8]]) -> StripeList {
 /// BUSY, when a script that takes too long holds one.
 #[inline]
 pub fn lock_keys<'s>(
-    server: &Server,
-    store: &'s Store,
+    server: &'s Server,
+    named: Option<&Hashed<'_>>,
     known: &Known,
     argv: &[&[u8]],
 ) -> Result<Held<'s>, Error> {
+    let store = &server.store;
     let mut give_up = || server.is_busy();
     let locked = if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
         store.stripes.exclusive_or(&mut give_up)
@@ -490,7 +505,10 @@ pub fn lock_keys<'s>(
             KeyPlan::None => Ok(store.stripes.none()),
             KeyPlan::One(index) => store
                 .stripes
-                .lock_one_or(store.stripe_of(argv[index]), &mut give_up),
+                .lock_one_or(
+                    store.stripe_of_hash(Hashed::hash_of(named, argv[index])),
+                    &mut give_up,
+                ),
             KeyPlan::Many => store
                 .stripes
                 .lock_many_or(&stripes_of(store, known, argv), &mut give_up),

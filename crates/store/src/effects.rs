@@ -115,6 +115,45 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Forgets all effects, keeping the room they took unless that is large.
+    pub fn clear(&mut self) {
+        /// Elements of a list that are room enough to keep.
+        const KEPT: usize = 64;
+        fn empty<T>(list: &mut Vec<T>) {
+            if list.capacity() > 0 {
+                list.clear();
+                list.shrink_to(KEPT);
+            }
+        }
+        // All by name: a field added later must be thought of here.
+        let Self {
+            dirty,
+            recording,
+            propagation,
+            removed,
+            removed_fields,
+            wanted_events,
+            events,
+            tracking,
+            changed,
+            flushed,
+            ready,
+            garbage,
+            expired,
+            expired_fields,
+        } = self;
+        [*dirty, *expired, *expired_fields] = [0; 3];
+        [*recording, *tracking, *flushed] = [false; 3];
+        *propagation = Propagation::AsSent;
+        *wanted_events = 0;
+        empty(removed);
+        empty(removed_fields);
+        empty(events);
+        empty(changed);
+        empty(ready);
+        garbage.clear();
+    }
+
     /// Records `commands` instead of the command as it came. Costs nothing when
     /// nobody records.
     pub fn propagate_as(&mut self, commands: impl FnOnce() -> Vec<Recorded>) {

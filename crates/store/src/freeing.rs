@@ -84,8 +84,11 @@ impl Freer {
 
     /// Drops `garbage`: small things here, large ones on the freeing thread.
     #[inline]
-    pub fn dispose(&self, garbage: GarbageList) {
-        for item in garbage {
+    pub fn dispose(&self, garbage: &mut GarbageList) {
+        if garbage.is_empty() {
+            return;
+        }
+        for item in garbage.drain(..) {
             if item.is_large() {
                 self.hand_over(item);
             }

@@ -34,7 +34,7 @@ pub use object::{Object, Type};
 pub use settings::Settings;
 pub use stripe::{Capture, Database, Stripe};
 pub use value::WrongType;
-pub use view::{Expiry, KeyspaceView, ReadView, Removal, Scope, WriteView};
+pub use view::{Expiry, Hashed, KeyspaceView, ReadView, Removal, Scope, WriteView};
 
 /// The stripes a command holds.
 pub type Held<'s> = locks::Held<'s, Stripe>;

@@ -87,6 +87,20 @@ pub struct Stripe {
     pub(crate) capture: Option<Arc<dyn Capture>>,
 }
 
+/// What has to see an entry before it changes: the running snapshot, if there is one.
+#[derive(Clone, Copy)]
+pub(crate) struct Before<'s> {
+    capture: &'s Option<Arc<dyn Capture>>,
+    bit: bool,
+}
+
+impl Before<'_> {
+    #[inline]
+    pub(crate) fn change_of(self, db: u16, entry: &mut Entry) {
+        Stripe::before_change(self.capture, self.bit, db, entry);
+    }
+}
+
 impl Stripe {
     /// A database, if it was ever used here.
     #[inline]
@@ -107,6 +121,23 @@ impl Stripe {
             self.others.resize_with(index + 1, Database::default);
         }
         &mut self.others[index]
+    }
+
+    /// A database for changing its entries, and what each must be shown to before.
+    #[inline]
+    pub(crate) fn change(&mut self, db: u16) -> (&mut Database, Before<'_>) {
+        let before = Before {
+            capture: &self.capture,
+            bit: self.snapshot_bit,
+        };
+        if db == 0 {
+            return (&mut self.first, before);
+        }
+        let index = usize::from(db) - 1;
+        if self.others.len() <= index {
+            self.others.resize_with(index + 1, Database::default);
+        }
+        (&mut self.others[index], before)
     }
 
     /// The databases in use here with their numbers.

@@ -31,6 +31,7 @@ impl Server {
             touch: true,
             expire: true,
             observed: Observed::default(),
+            named: None,
         }
     }
 

@@ -19,6 +19,7 @@ fn with_view<R>(run: impl FnOnce(&mut WriteView<'_, '_>) -> R) -> R {
         touch: true,
         expire: true,
         observed: Observed::default(),
+        named: None,
     };
     let mut held = store.stripes.lock_one(0);
     let mut effects = Effects::default();

@@ -95,6 +95,7 @@ impl Bench {
             touch: true,
             expire: true,
             observed: Observed::default(),
+            named: None,
         };
         let mut effects = Effects {
             recording: true,
@@ -453,6 +454,7 @@ fn where_deadlines_are_not_enforced_nothing_expires() {
         touch: true,
         expire: false,
         observed: Observed::default(),
+        named: None,
     };
     let mut effects = Effects::default();
     {

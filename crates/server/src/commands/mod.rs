@@ -13,6 +13,7 @@ pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod list;
+mod names;
 pub mod pubsub;
 pub mod sampling;
 pub mod scripting;

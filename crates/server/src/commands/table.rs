@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::names::Names;
 use super::spec::{Begin, Command, Find, Flags, KeyFlags};
 
 /// A command as it is looked up: its declaration and what is derived from it once.
@@ -30,6 +31,17 @@ pub enum KeyPlan {
     Many,
 }
 
+impl KeyPlan {
+    /// The key, where there is exactly one and the arguments reach it.
+    #[inline]
+    pub fn only_key<'a>(self, argv: &[&'a [u8]]) -> Option<&'a [u8]> {
+        match self {
+            Self::One(index) => argv.get(index).copied(),
+            Self::None | Self::Many => None,
+        }
+    }
+}
+
 /// The longest name a command can have or be given.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -37,23 +49,24 @@ const NAME_BYTES_MAX: usize = 64;
 #[derive(Debug)]
 pub struct CommandTable {
     known: Vec<Known>,
-    by_name: HashMap<Box<[u8]>, u16, std::hash::BuildHasherDefault<NameHasher>>,
-    longest: usize,
+    by_name: HashMap<Box<[u8]>, u16>,
+    /// What requests look up: `by_name` in another form.
+    names: Names,
 }
 
 impl CommandTable {
     pub fn new(families: &[&[&'static Command]]) -> Self {
         let mut table = Self {
             known: Vec::new(),
-            by_name: HashMap::default(),
-            longest: 0,
+            by_name: HashMap::new(),
+            names: Names::default(),
         };
         for command in families.iter().copied().flatten() {
             let id = table.add(command, command.name.to_owned());
             let previous = table.by_name.insert(command.name.as_bytes().into(), id);
             assert!(previous.is_none(), "{} is declared twice", command.name);
-            table.longest = table.longest.max(command.name.len());
         }
+        table.index_names();
         table
     }
 
@@ -68,17 +81,23 @@ impl CommandTable {
             .remove(name.to_ascii_lowercase().as_slice())
             .ok_or("No such command in rename-command")?;
         if new_name.is_empty() {
+            self.index_names();
             return Ok(());
         }
         if new_name.len() > NAME_BYTES_MAX {
             return Err("Target command name is longer than 64 bytes");
         }
         let new_name = new_name.to_ascii_lowercase();
-        self.longest = self.longest.max(new_name.len());
-        match self.by_name.insert(new_name.into(), id) {
+        let displaced = self.by_name.insert(new_name.into(), id);
+        self.index_names();
+        match displaced {
             None => Ok(()),
             Some(_) => Err("Target command name already exists"),
         }
+    }
+
+    fn index_names(&mut self) {
+        self.names = Names::new(self.by_name.iter().map(|(name, &id)| (&**name, id)));
     }
 
     fn add(&mut self, command: &'static Command, full_name: String) -> u16 {
@@ -119,16 +138,8 @@ impl CommandTable {
     /// The command of this name, in any case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&Known> {
-        if name.len() > self.longest {
-            return None;
-        }
-        let mut lower = [0_u8; NAME_BYTES_MAX];
-        let lower = lower.get_mut(..name.len())?;
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        self.by_name
-            .get(&*lower)
-            .map(|&id| &self.known[usize::from(id)])
+        let id = self.names.find(name)?;
+        Some(&self.known[usize::from(id)])
     }
 
     /// The subcommand of this name, in any case.
@@ -275,29 +286,6 @@ fn start_of(begin: Begin, argv: &[&[u8]]) -> Option<usize> {
             };
             found.map(|at| at + 1).filter(|&at| at < argv.len())
         }
-    }
-}
-
-/// Hashes the few bytes of a command's name: quick, and the set is fixed.
-#[derive(Default)]
-pub struct NameHasher(u64);
-
-impl std::hash::Hasher for NameHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            let mixed = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            self.0 = mixed ^ mixed >> 29;
-        }
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.0 ^= value as u64;
     }
 }
 

@@ -58,6 +58,7 @@ fn run_words(store: &Store, settings: &Settings, words: &[&[u8]]) -> Effects {
         touch: true,
         expire: true,
         observed: Observed::default(),
+        named: None,
     };
     let mut effects = Effects {
         recording: true,

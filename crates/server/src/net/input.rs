@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use ochre_resp::{BIG_ARGUMENT_BYTES, Limits, Missing, Parser, ProtocolError, Reply, Span, Status};
+use ochre_store::Hashed;
 use ochre_structures::hash::hash_bytes;
 use smallvec::SmallVec;
 
@@ -29,6 +30,9 @@ pub struct Reader {
     spans: Vec<Span>,
     requests: Vec<Request>,
 }
+
+/// The hashes of a group's keys, request by request.
+type Hashes = SmallVec<[Option<u64>; GROUP]>;
 
 /// A parsed request: its spans, and where it ends in the input.
 #[derive(Clone, Copy)]
@@ -54,6 +58,7 @@ impl Engine<'_> {
             live: self.live,
             session,
             local: self.local,
+            named: None,
         }
     }
 
@@ -104,6 +109,7 @@ impl Reader {
         self.parser.restart(0);
         self.spans.clear();
         self.requests.clear();
+        engine.local.measured_at = None;
         engine.refresh();
         let authenticated = connection.session.authenticated;
         let limits = limits(engine.live, authenticated);
@@ -160,8 +166,9 @@ impl Reader {
                     .then(|| engine.server.commands.find(name.of(source)))?
             })
             .collect();
+        let hashes = self.hash_keys(&known, input);
         if self.requests.len() > 1 {
-            self.prefetch(engine.server, connection.session.db, &known, input);
+            prefetch(engine.server, connection.session.db, &hashes);
         }
         for index in 0..self.requests.len() {
             let request = self.requests[index];
@@ -177,7 +184,14 @@ impl Reader {
             if argv.is_empty() {
                 continue;
             }
-            run(engine, connection, known[index], &argv, &[], out);
+            let named = match (known[index], hashes[index]) {
+                (Some(known), Some(hash)) => known
+                    .plan
+                    .only_key(&argv)
+                    .map(|key| Hashed::with_hash(key, hash)),
+                _ => None,
+            };
+            run(engine, connection, known[index], named, &argv, &[], out);
             if connection.stalled == Some(Stall::Paused) {
                 // It has not run: it waits in front of what follows.
                 connection.partial = None;
@@ -199,38 +213,23 @@ impl Reader {
         &input[consumed..]
     }
 
-    /// Touches the stripes, then the buckets, then the entries of the group's keys, each
-    /// stage for all keys before the next, so that their cache misses overlap.
-    fn prefetch(&self, server: &Server, db: u16, known: &[Option<&Known>], input: &[u8]) {
-        let store = &server.store;
-        let mut hashes: SmallVec<[u64; GROUP]> = SmallVec::new();
-        for (request, known) in self.requests.iter().zip(known) {
-            if let Some(Known {
-                plan: KeyPlan::One(index),
-                ..
-            }) = known
-                && !request.is_inline
-                && let Some(span) = self.spans[request.spans.0..request.spans.1].get(*index)
-            {
-                let hash = hash_bytes(span.of(input));
-                store.stripes.prefetch(store.stripe_of_hash(hash));
-                hashes.push(hash);
-            }
-        }
-        for &hash in &hashes {
-            if let Some(stripe) = store.stripes.try_lock_one(store.stripe_of_hash(hash))
-                && let Some(database) = stripe.database(db)
-            {
-                database.table().prefetch_bucket(hash);
-            }
-        }
-        for &hash in &hashes {
-            if let Some(stripe) = store.stripes.try_lock_one(store.stripe_of_hash(hash))
-                && let Some(database) = stripe.database(db)
-            {
-                database.table().candidates(hash, |entry| entry.prefetch());
-            }
-        }
+    /// The hash of the key of each request of the group that names one.
+    #[inline]
+    fn hash_keys(&self, known: &[Option<&Known>], input: &[u8]) -> Hashes {
+        self.requests
+            .iter()
+            .zip(known)
+            .map(|(request, known)| match known {
+                Some(Known {
+                    plan: KeyPlan::One(index),
+                    ..
+                }) if !request.is_inline => {
+                    let spans = &self.spans[request.spans.0..request.spans.1];
+                    spans.get(*index).map(|span| hash_bytes(span.of(input)))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     /// Feeds the connection's partial request from `input`, byte for byte as many as it
@@ -322,6 +321,29 @@ impl Reader {
         }
         let stash = std::mem::take(&mut connection.stash);
         self.read(engine, connection, &stash, out);
+    }
+}
+
+/// Touches the stripes, then the buckets, then the entries of the group's keys, each
+/// stage for all keys before the next, so that their cache misses overlap.
+fn prefetch(server: &Server, db: u16, hashes: &Hashes) {
+    let store = &server.store;
+    for hash in hashes.iter().flatten() {
+        store.stripes.prefetch(store.stripe_of_hash(*hash));
+    }
+    for &hash in hashes.iter().flatten() {
+        if let Some(stripe) = store.stripes.try_lock_one(store.stripe_of_hash(hash))
+            && let Some(database) = stripe.database(db)
+        {
+            database.table().prefetch_bucket(hash);
+        }
+    }
+    for &hash in hashes.iter().flatten() {
+        if let Some(stripe) = store.stripes.try_lock_one(store.stripe_of_hash(hash))
+            && let Some(database) = stripe.database(db)
+        {
+            database.table().candidates(hash, |entry| entry.prefetch());
+        }
     }
 }
 
@@ -439,6 +461,7 @@ fn run_partial(
     partial: &Partial,
     out: &mut Reply,
 ) {
+    engine.local.measured_at = None;
     let source = if partial.is_inline {
         partial.parser.scratch()
     } else {
@@ -467,7 +490,10 @@ fn run_partial(
             .all(|(_, bytes)| bytes.len() >= BIG_ARGUMENT_BYTES)
     );
     let known = engine.server.commands.find(argv[0]);
-    run(engine, connection, known, &argv, &big, out);
+    let named = known
+        .and_then(|known| known.plan.only_key(&argv))
+        .map(Hashed::new);
+    run(engine, connection, known, named, &argv, &big, out);
 }
 
 /// Executes one request in the connection's session.
@@ -476,6 +502,7 @@ fn run(
     engine: &mut Engine<'_>,
     connection: &mut Connection,
     known: Option<&Known>,
+    named: Option<Hashed<'_>>,
     argv: &[&[u8]],
     big: &[(usize, Arc<Vec<u8>>)],
     out: &mut Reply,
@@ -484,7 +511,9 @@ fn run(
     let session = &mut connection.session;
     let written = out.len();
     out.set_protocol(session.protocol);
-    let executed = execute::execute_found(&mut engine.call(session), known, argv, big, out);
+    let mut call = engine.call(session);
+    call.named = named;
+    let executed = execute::execute_found(&mut call, known, argv, big, out);
     if matches!(executed, Executed::Paused) {
         connection.stalled = Some(Stall::Paused);
         connection.session.update_flags(|flags| flags.paused = true);

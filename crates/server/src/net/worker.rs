@@ -181,6 +181,7 @@ impl Desk {
                 live: &self.live,
                 session: &mut connection.session,
                 local: &mut self.local,
+                named: None,
             };
             blocking::cancel(&call, &blocked);
             // The client and its wait know each other: break the circle.
@@ -418,6 +419,7 @@ impl Desk {
             live: &self.live,
             session: &mut connection.session,
             local: &mut self.local,
+            named: None,
         };
         let is_ours = match why {
             WaitEnd::Overdue => blocking::cancel(&call, &blocked),

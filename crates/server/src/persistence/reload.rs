@@ -130,10 +130,11 @@ fn flush(server: &Arc<Server>) {
         touch: false,
         expire: false,
         observed: Observed::default(),
+        named: None,
     };
     let mut effects = unit::effects(server, &live);
     let mut held = server.store.stripes.none();
     KeyspaceView::new(&scope, &mut held, 0, &mut effects).flush(None);
     drop(held);
-    unit::settle(server, effects);
+    unit::settle(server, &mut effects);
 }

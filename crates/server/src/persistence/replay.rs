@@ -84,8 +84,9 @@ impl Performer {
             live: &self.live,
             session: &mut self.session,
             local: &mut self.local,
+            named: None,
         };
-        let mut unit = Unit::new(&call, Kind::Single);
+        let mut unit = Unit::new(&mut call, Kind::Single);
         let outcome = unit.dispatch(&mut call, known, argv, &[], &mut out);
         unit.conclude(&mut call);
         let failed = out.errors() > 0;
