@@ -59,7 +59,9 @@ fn batches(bytes: &[u8], most: usize) -> Outcome {
 fuzz_target!(|data: &[u8]| {
     if let Ok(manifest) = Manifest::parse(data) {
         let text = manifest.format();
-        if !text.is_empty() {
+        // Of names longer than those of files, lines can become too long to be read.
+        let is_short = |line: &[u8]| line.len() <= 1024;
+        if !text.is_empty() && text.split_inclusive(|&byte| byte == b'\n').all(is_short) {
             assert_eq!(Manifest::parse(&text), Ok(manifest));
         }
     }

@@ -315,6 +315,47 @@ fn what_came_after_a_time_is_cut_off() {
     assert_eq!(fs::read(&path).unwrap(), head);
 }
 
+/// The binary itself: its subcommand, and links by which it stands in for other tools.
+#[test]
+fn the_binary_checks_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("appendonly.aof");
+    fs::write(&path, b"*1\r\n$4\r\nping\r\n*").unwrap();
+    let binary = env!("CARGO_BIN_EXE_ochre");
+    let status = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(std::process::Stdio::null());
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+    let file = path.to_str().unwrap();
+    let (code, text) = status(Path::new(binary), &["check", file]);
+    assert_eq!(code, Some(1));
+    contains(&text, &["AOF analyzed: ", "ok_up_to=14", "diff=1"]);
+    for name in ["redis-check-aof", "redis-check-rdb"] {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(binary, &link).unwrap();
+        assert_eq!(status(&link, &[file]).0, Some(1));
+        assert_eq!(status(&link, &[]).0, Some(1));
+        let (code, text) = status(&link, &["-v"]);
+        assert_eq!(code, Some(0));
+        assert!(text.starts_with(name), "{text}");
+    }
+    // Nobody answers: nothing is cut off.
+    assert_eq!(
+        status(Path::new(binary), &["check", "--fix", file]).0,
+        Some(1)
+    );
+    assert_eq!(fs::read(&path).unwrap().len(), 15);
+    assert_eq!(
+        status(Path::new(binary), &["check", "--fix", "--yes", file]).0,
+        Some(0)
+    );
+    assert_eq!(fs::read(&path).unwrap().len(), 14);
+    assert_eq!(status(Path::new(binary), &["check", file]).0, Some(0));
+}
+
 /// Whoever loads the file may know the command by that name: it is no fault of the file.
 #[test]
 fn unknown_commands_are_told_of() {

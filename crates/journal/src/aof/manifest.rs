@@ -19,6 +19,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 mod words;
 
+use words::Escape;
+
 /// How long a line may be, with its newline.
 const MAX_LINE_BYTES: usize = 1024;
 
@@ -173,7 +175,8 @@ impl Manifest {
         Ok(())
     }
 
-    /// The manifest as text.
+    /// The manifest as text. It can be read again, unless a name is longer than those
+    /// of files are, or has hundreds of control characters.
     #[must_use]
     pub fn format(&self) -> Vec<u8> {
         let base = self.base.iter().map(|file| (file, FileKind::Base));
@@ -182,10 +185,14 @@ impl Manifest {
         let increments = increments.map(|file| (file, FileKind::Increment));
         let mut text = Vec::new();
         for (file, kind) in base.chain(history).chain(increments) {
-            text.extend_from_slice(b"file ");
-            words::append_word(&mut text, file.name.as_bytes());
-            let rest = format!(" seq {} type {}\n", file.sequence, kind.letter());
-            text.extend_from_slice(rest.as_bytes());
+            let start = text.len();
+            append_line(&mut text, file, kind, Escape::NotPrintable);
+            // As Redis has it, a long name of many bytes beyond ASCII makes a line that
+            // cannot be read again. They may as well be written as they are.
+            if text.len() - start > MAX_LINE_BYTES {
+                text.truncate(start);
+                append_line(&mut text, file, kind, Escape::Controls);
+            }
         }
         text
     }
@@ -225,6 +232,13 @@ impl Manifest {
             sequence += 1;
         }
     }
+}
+
+fn append_line(text: &mut Vec<u8>, file: &AofFile, kind: FileKind, escape: Escape) {
+    text.extend_from_slice(b"file ");
+    words::append_word(text, file.name.as_bytes(), escape);
+    let rest = format!(" seq {} type {}\n", file.sequence, kind.letter());
+    text.extend_from_slice(rest.as_bytes());
 }
 
 fn numbered(stem: &OsStr, sequence: u64, suffix: &str) -> OsString {

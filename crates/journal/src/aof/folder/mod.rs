@@ -275,6 +275,10 @@ impl AofFolder {
             // Redis takes a manifest without bytes for a broken one.
             text.extend_from_slice(b"# no files\n");
         }
+        // What could not be read again must not take the place of what can.
+        if let Err(source) = Manifest::parse(&text) {
+            return Err(FolderError::Manifest { path, source });
+        }
         replace_file(&*self.disk, &path, |output| output.write_all(&text))
             .map_err(Doing::Write.error(&path))?;
         self.manifest = manifest;

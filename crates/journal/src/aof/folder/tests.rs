@@ -386,6 +386,20 @@ fn what_cannot_be_right_is_refused() {
 }
 
 #[test]
+fn a_manifest_that_could_not_be_read_is_not_written() {
+    let disk = disk(1);
+    let place = AofPlace {
+        appendfilename: "\u{1}".repeat(260),
+        ..place()
+    };
+    let (mut folder, _) = AofFolder::open(Arc::new(disk.clone()), place.clone()).unwrap();
+    let refused = folder.start_increment();
+    assert!(matches!(refused, Err(FolderError::Manifest { .. })));
+    assert!(disk.content(&place.manifest()).is_none());
+    assert!(folder.manifest().is_empty());
+}
+
+#[test]
 fn only_leftovers_are_removed() {
     let disk = disk(1);
     let (folder, _) = open(&disk).unwrap();

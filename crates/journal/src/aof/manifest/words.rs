@@ -76,8 +76,17 @@ fn quoted<'a>(quote: u8, mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [
     }
 }
 
+/// Which bytes are written as `\xHH`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escape {
+    /// All that are not printable ASCII, as Redis does.
+    NotPrintable,
+    /// Control characters.
+    Controls,
+}
+
 /// Writes a word, in quotes if it has characters that need them.
-pub(super) fn append_word(text: &mut Vec<u8>, word: &[u8]) {
+pub(super) fn append_word(text: &mut Vec<u8>, word: &[u8], escape: Escape) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\\\"'".contains(byte);
     if !word.is_empty() && word.iter().all(is_plain) {
@@ -95,6 +104,7 @@ pub(super) fn append_word(text: &mut Vec<u8>, word: &[u8]) {
             0x08 => text.extend_from_slice(b"\\b"),
             b' ' => text.push(byte),
             byte if byte.is_ascii_graphic() => text.push(byte),
+            0x80.. if escape == Escape::Controls => text.push(byte),
             byte => {
                 let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
                 text.extend_from_slice(&[b'\\', b'x', DIGITS[high], DIGITS[low]]);
