@@ -22,7 +22,7 @@ use std::rc::Rc;
 use mlua::{Function, Lua, Table, ffi, lua_State};
 use ochre_resp::Reply;
 
-use crate::result::{self, Booleans};
+use crate::result::{self, Answer, Booleans};
 use crate::stack::{Kind, Stack};
 use crate::value;
 use crate::words::{BadWords, with_words};
@@ -73,6 +73,8 @@ pub struct Failure {
     pub text: Vec<u8>,
     /// The chunk that raised it and its line there, where that is known.
     pub origin: Option<(Vec<u8>, i64)>,
+    /// It is a command's, which has counted it.
+    pub is_counted: bool,
 }
 
 /// What the functions that Lua calls find.
@@ -107,6 +109,8 @@ struct Run<'r> {
     program: Program,
     input: Input<'r>,
     out: &'r mut Reply,
+    /// The errors within the result that no command has counted.
+    errors: Vec<Vec<u8>>,
     failure: Option<Failure>,
 }
 
@@ -206,15 +210,16 @@ unsafe extern "C-unwind" fn run(state: *mut lua_State) -> c_int {
     stack.push_upvalue(HANDLER);
     stack.push_upvalue(PROGRAMS);
     stack.push_element(2, run.program.0);
+    stack.remove(2);
     let arguments = match run.input {
         Input::Globals(keys, arguments) => {
             stack.push_upvalue(WORLD);
             for (name, values) in [("KEYS", keys), ("ARGV", arguments)] {
                 stack.push_string(name.as_bytes());
                 push_strings(stack, values);
-                stack.store(4);
+                stack.store(3);
             }
-            stack.cut(3);
+            stack.cut(2);
             0
         }
         Input::Passed(keys, arguments) => {
@@ -231,7 +236,14 @@ unsafe extern "C-unwind" fn run(state: *mut lua_State) -> c_int {
             Some(ochre_resp::Protocol::Resp3) => Booleans::AsTheyAre,
             _ => Booleans::AsIntegers,
         };
-        result::write(stack, run.out, booleans);
+        result::write(
+            stack,
+            &mut Answer {
+                out: run.out,
+                errors: &mut run.errors,
+                booleans,
+            },
+        );
     } else {
         describe(stack, run);
     }
@@ -262,6 +274,11 @@ fn describe(stack: Stack, run: &mut Run<'_>) {
     note(stack, error + 1, run, |failure, text| {
         failure.text = text.to_vec();
     });
+    stack.push_field(error, value::COUNTED);
+    if let Some(failure) = &mut run.failure {
+        failure.is_counted = stack.boolean(error + 2);
+    }
+    stack.cut(error + 1);
     stack.push_field(error, "line");
     let line = stack.number(error + 2) as i64;
     stack.push_field(error, "source");
@@ -375,7 +392,8 @@ impl Bridge {
         }
     }
 
-    /// Runs a program for `host` and writes its result.
+    /// Runs a program for `host` and writes its result. Returns the errors within the
+    /// result that are no command's: those nobody has counted.
     ///
     /// # Errors
     /// What the program raised, or what went wrong in the interpreter. The reply may then
@@ -389,7 +407,7 @@ impl Bridge {
         program: Program,
         input: Input<'_>,
         out: &mut Reply,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Vec<u8>>, Failure> {
         /// Takes the host back, whatever happens.
         struct Lent<'s>(&'s Shared);
         impl Drop for Lent<'_> {
@@ -413,6 +431,7 @@ impl Bridge {
             program,
             input,
             out,
+            errors: Vec::new(),
             failure: None,
         };
         // SAFETY: the state lives as long as `lua`, and nothing of Lua's runs between this
@@ -444,7 +463,7 @@ impl Bridge {
         }
         match run.failure {
             Some(failure) => Err(failure),
-            None if status == ffi::LUA_OK => Ok(()),
+            None if status == ffi::LUA_OK => Ok(run.errors),
             None => Err(unclear.map_or_else(
                 || Failure::of(b"ERR not enough memory"),
                 |text| Failure::of(&text),
@@ -457,7 +476,7 @@ impl Failure {
     fn of(text: &[u8]) -> Self {
         Self {
             text: text.to_vec(),
-            origin: None,
+            ..Self::default()
         }
     }
 }

@@ -1,12 +1,13 @@
 //! A script's result as a reply, in Redis's conversion.
 //!
-//! Nothing here owns memory but the reply, which belongs to whoever called `lua_pcall`:
+//! Nothing here owns memory but the answer, which belongs to whoever called `lua_pcall`:
 //! every function may jump (see the crate's rules).
 
 use ochre_resp::Reply;
 use ochre_structures::number;
 
 use crate::stack::{Kind, Stack};
+use crate::value::COUNTED;
 
 /// How booleans are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,14 @@ pub enum Booleans {
     AsTheyAre,
 }
 
+/// Where a result goes.
+pub struct Answer<'a> {
+    pub out: &'a mut Reply,
+    /// The errors within the result that nobody has counted.
+    pub errors: &'a mut Vec<Vec<u8>>,
+    pub booleans: Booleans,
+}
+
 /// What a level of nesting takes of the stack at most, as in Redis: the deepest nesting
 /// follows from it and from the stack's limit.
 const SLOTS_PER_LEVEL: i32 = 4;
@@ -24,7 +33,8 @@ const SLOTS_PER_LEVEL: i32 = 4;
 /// Writes the value on top, and pops it.
 ///
 /// May jump (memory).
-pub fn write(stack: Stack, out: &mut Reply, booleans: Booleans) {
+pub fn write(stack: Stack, answer: &mut Answer<'_>) {
+    let out = &mut *answer.out;
     if !stack.reserve(SLOTS_PER_LEVEL) {
         out.error("ERR reached lua stack limit");
         return stack.pop(1);
@@ -36,10 +46,12 @@ pub fn write(stack: Stack, out: &mut Reply, booleans: Booleans) {
             let text = unsafe { stack.string(value) };
             out.bulk(text.unwrap_or_default());
         }
-        Kind::Boolean if booleans == Booleans::AsTheyAre => out.boolean(stack.boolean(value)),
+        Kind::Boolean if answer.booleans == Booleans::AsTheyAre => {
+            out.boolean(stack.boolean(value));
+        }
         Kind::Boolean if stack.boolean(value) => out.integer(1),
         Kind::Number => out.integer(truncated(stack.number(value))),
-        Kind::Table => write_table(stack, value, out, booleans),
+        Kind::Table => write_table(stack, value, answer),
         Kind::Nil | Kind::Boolean | Kind::Other => out.null(),
     }
     stack.cut(value - 1);
@@ -57,43 +69,47 @@ fn truncated(value: f64) -> i64 {
 }
 
 /// Writes the table at `table`; leaves values above it.
-fn write_table(stack: Stack, table: i32, out: &mut Reply, booleans: Booleans) {
+fn write_table(stack: Stack, table: i32, answer: &mut Answer<'_>) {
     if let Some(text) = push_text(stack, table, "err") {
-        return out.error_bytes(text);
+        stack.push_field(table, COUNTED);
+        if !stack.boolean(table + 2) {
+            answer.errors.push(text.to_vec());
+        }
+        return answer.out.error_bytes(text);
     }
     if let Some(text) = push_text(stack, table, "ok") {
-        return write_status(text, out);
+        return write_status(text, answer.out);
     }
     stack.cut(table);
     if push_as(stack, table, "double", Kind::Number) {
         let value = stack.number(stack.top());
-        return write_double(value, out);
+        return write_double(value, answer.out);
     }
     if push_as(stack, table, "map", Kind::Table) {
         let map = stack.top();
-        out.map(count(stack, map));
+        answer.out.map(count(stack, map));
         stack.push_nil();
         while stack.next(map) {
             // The key is needed again, to find the next.
             stack.push_copy(map + 1);
-            write(stack, out, booleans);
-            write(stack, out, booleans);
+            write(stack, answer);
+            write(stack, answer);
         }
         return;
     }
     if push_as(stack, table, "set", Kind::Table) {
         let set = stack.top();
-        out.set(count(stack, set));
+        answer.out.set(count(stack, set));
         stack.push_nil();
         while stack.next(set) {
             stack.pop(1);
             stack.push_copy(set + 1);
-            write(stack, out, booleans);
+            write(stack, answer);
         }
         return;
     }
     if let Some(text) = push_text(stack, table, "big_number") {
-        return out.big_number(text);
+        return answer.out.big_number(text);
     }
     stack.cut(table);
     if push_as(stack, table, "verbatim_string", Kind::Table) {
@@ -101,7 +117,7 @@ fn write_table(stack: Stack, table: i32, out: &mut Reply, booleans: Booleans) {
         if let Some(format) = push_text(stack, verbatim, "format")
             && let Some(text) = push_text(stack, verbatim, "string")
         {
-            return write_verbatim(format, text, out);
+            return write_verbatim(format, text, answer.out);
         }
     }
     stack.cut(table);
@@ -114,10 +130,10 @@ fn write_table(stack: Stack, table: i32, out: &mut Reply, booleans: Booleans) {
     } {
         len += 1;
     }
-    out.array(len as usize);
+    answer.out.array(len as usize);
     for element in 1..=len {
         stack.push_element(table, element);
-        write(stack, out, booleans);
+        write(stack, answer);
     }
 }
 

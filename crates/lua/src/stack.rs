@@ -60,6 +60,13 @@ impl Stack {
         unsafe { ffi::lua_pop(self.state, count) }
     }
 
+    /// Takes out the value at an index; those above move down.
+    #[inline]
+    pub fn remove(self, index: i32) {
+        // SAFETY: a value is there.
+        unsafe { ffi::lua_remove(self.state, index) }
+    }
+
     /// Makes room for `count` more values; says whether there is. May jump (memory).
     #[inline]
     pub fn reserve(self, count: i32) -> bool {

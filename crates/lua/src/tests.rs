@@ -75,7 +75,7 @@ impl World {
         let input = Input::Globals(keys, arguments);
         let result = self.bridge.run(host, program, input, &mut out);
         self.bridge.forget(program);
-        result.map(|()| out.into_bytes())
+        result.map(|_| out.into_bytes())
     }
 }
 
@@ -200,7 +200,7 @@ fn calls_work_within_coroutines() {
     let body = "local co = coroutine.wrap(function() \
                   coroutine.yield(call('a')) error(call('b'), 0) end) \
                 return {co(), select(2, pcall(co))}";
-    check(&[":1\r\n", ":2\r\n"], body, "*2\r\n:1\r\n:2\r\n");
+    check(&[":1\r\n", ":2\r\n"], body, "*2\r\n:1\r\n$1\r\n2\r\n");
 }
 
 #[test]
@@ -261,20 +261,43 @@ fn programs_that_are_forgotten_are_gone_and_their_places_used_again() {
 }
 
 #[test]
-fn the_deepest_nesting_is_an_error_and_the_stack_is_left_as_it_was() {
+fn the_deepest_nesting_is_that_of_redis_and_the_stack_is_left_as_it_was() {
     let mut world = World::new();
-    let body = "local t = 1 for _ = 1, 20000 do t = {t} end return t";
     let mut host = Canned::default();
-    for _ in 0..3 {
-        let reply = std::thread::scope(|_| world.run(&mut host, body)).unwrap();
-        let end = b"-ERR reached lua stack limit\r\n";
-        assert!(reply.ends_with(end));
-        assert!(
-            reply[..reply.len() - end.len()]
-                .chunks(4)
-                .all(|level| level == b"*1\r\n")
-        );
+    for (depth, expected) in [
+        (7994, &b":1\r\n"[..]),
+        (7995, b"-ERR reached lua stack limit\r\n"),
+        (20_000, b"-ERR reached lua stack limit\r\n"),
+        (7994, b":1\r\n"),
+    ] {
+        let body = format!("local t = 1 for _ = 1, {depth} do t = {{t}} end return t");
+        let reply = world.run(&mut host, &body).unwrap();
+        let levels = reply.strip_suffix(expected).expect("the end");
+        assert_eq!(levels.len(), 4 * depth.min(7995));
+        assert!(levels.chunks(4).all(|level| level == b"*1\r\n"));
     }
+}
+
+#[test]
+fn errors_that_no_command_has_counted_are_told() {
+    let mut world = World::new();
+    let mut host = Canned::default();
+    host.replies = vec![b"-ERR a\r\n".to_vec(); 3];
+    let body = "return {{err = 'MY b'}, {try('x'), {err = 'MY c'}}}";
+    let function = world.lua.load(body).into_function().unwrap();
+    let program = world.bridge.keep(&function).unwrap();
+    let mut out = Reply::new(Protocol::Resp2);
+    let input = Input::Globals(&[], &[]);
+    let told = world
+        .bridge
+        .run(&mut host, program, input, &mut out)
+        .unwrap();
+    assert_eq!(told, [b"MY b".to_vec(), b"MY c".to_vec()]);
+    assert!(world.run(&mut host, "call('x')").unwrap_err().is_counted);
+    let body = "error(try('x'))";
+    assert!(world.run(&mut host, body).unwrap_err().is_counted);
+    let body = "error({err = 'MY d'})";
+    assert!(!world.run(&mut host, body).unwrap_err().is_counted);
 }
 
 #[test]

@@ -6,6 +6,9 @@ use ochre_structures::number;
 
 use crate::stack::Stack;
 
+/// The field of an error that has been counted: a command's, not the script's own.
+pub const COUNTED: &str = "ignore_error_stats_update";
+
 /// What a level of nesting takes of the stack at most.
 const SLOTS_PER_LEVEL: i32 = 5;
 
@@ -36,7 +39,7 @@ pub fn push_error(stack: Stack, text: &[u8]) {
     stack.push_string(b"err");
     stack.push_string(text);
     stack.store(table);
-    stack.push_string(b"ignore_error_stats_update");
+    stack.push_string(COUNTED.as_bytes());
     stack.push_boolean(true);
     stack.store(table);
 }

@@ -21,6 +21,7 @@ use crate::commands::table::NameHasher;
 use crate::config::REDIS_VERSION;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::net::listener;
 use crate::server::Server;
 use crate::unit::Unit;
 
@@ -129,6 +130,9 @@ impl Engine {
                     return Err(mlua::Error::runtime(
                         "Script killed by user with SCRIPT KILL...",
                     ));
+                }
+                if let Some(worker) = watched.script.held_up(now_ms) {
+                    listener::hand_over(&watched, worker);
                 }
                 Ok(VmState::Continue)
             },
@@ -329,9 +333,22 @@ impl Engine {
         let compiled = program.compiled;
         self.chunk.set(compiled.chunk);
         let mut dispatcher = Dispatcher::new(call, unit, compiled.flags, program.is_read_only);
-        self.bridge
-            .run(&mut dispatcher, compiled.program, program.input, out)
-            .map_err(|failure| described(&failure, program.name))
+        let result = self
+            .bridge
+            .run(&mut dispatcher, compiled.program, program.input, out);
+        match result {
+            Ok(errors) => {
+                for error in errors {
+                    call.server.stats.count_error(Error::code(&error));
+                }
+                Ok(())
+            }
+            Err(failure) if failure.is_counted => {
+                out.error_bytes(&described(&failure, program.name).line());
+                Ok(())
+            }
+            Err(failure) => Err(described(&failure, program.name)),
+        }
     }
 }
 
