@@ -43,6 +43,7 @@ fn workload(seed: u64) -> Workload {
         operations: 60,
         keys: 5,
         multi_key_percent: 30,
+        scripted_percent: 0,
     }
 }
 
@@ -71,6 +72,18 @@ fn mostly_several_keys() {
         &ochre(),
         (200..230).map(|seed| Workload {
             multi_key_percent: 80,
+            keys: 3,
+            ..workload(seed)
+        }),
+    );
+}
+
+#[test]
+fn scripts_and_plain_clients() {
+    check_histories(
+        &ochre(),
+        (400..430).map(|seed| Workload {
+            scripted_percent: 40,
             keys: 3,
             ..workload(seed)
         }),

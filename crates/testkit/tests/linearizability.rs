@@ -15,6 +15,7 @@ fn workload(seed: u64) -> Workload {
         operations: 60,
         keys: 4,
         multi_key_percent: 30,
+        scripted_percent: 0,
     }
 }
 

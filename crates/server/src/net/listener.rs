@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
-use super::mail::{Mail, NewConnection};
+use super::mail::NewConnection;
 use crate::config::Config;
 use crate::log::Log;
 use crate::server::{Server, StartError};
@@ -370,21 +370,40 @@ fn admit(server: &Server, socket: Socket, peer: &socket2::SockAddr, is_unix: boo
         (text(peer_address), text(local))
     };
     counters.total_connections.fetch_add(1, Ordering::Relaxed);
+    let connection = NewConnection {
+        socket: socket.into(),
+        address,
+        local_address,
+        is_unix,
+    };
+    hand_out(server, connection);
+}
+
+/// Gives a new connection to a worker.
+fn hand_out(server: &Server, connection: NewConnection) {
     if let Some(worker) = server.mailboxes.get(choose(server)) {
         worker.connections.fetch_add(1, Ordering::Relaxed);
-        worker.mailbox.put(Mail::Connection(NewConnection {
-            socket: socket.into(),
-            address,
-            local_address,
-            is_unix,
-        }));
+        worker.mailbox.put_arrival(connection);
     }
 }
 
-/// The worker with the fewest connections, of those that are not occupied.
+/// Gives new connections that a worker has not come to serve to others: called by the
+/// script that holds the worker up.
+pub fn hand_over(server: &Server, worker: usize) {
+    let Some(held_up) = server.mailboxes.get(worker) else {
+        return;
+    };
+    while let Some(connection) = held_up.mailbox.take_arrival() {
+        held_up.connections.fetch_sub(1, Ordering::Relaxed);
+        hand_out(server, connection);
+    }
+}
+
+/// The worker with the fewest connections, of those that no script holds up.
 fn choose(server: &Server) -> usize {
+    let now_ms = crate::clock::now_ms();
     (0..server.standby)
-        .filter(|&worker| !server.script.occupies(worker))
+        .filter(|&worker| server.script.held_up(now_ms) != Some(worker))
         .min_by_key(|&worker| server.mailboxes[worker].connections.load(Ordering::Relaxed))
         .unwrap_or(server.standby)
 }

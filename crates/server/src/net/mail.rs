@@ -13,8 +13,6 @@ use crate::tracking::Invalidated;
 
 /// A piece of mail.
 pub enum Mail {
-    /// A new connection to serve.
-    Connection(NewConnection),
     /// Close a connection.
     Close(Token),
     /// Bytes of a complete reply or push for a connection. The same bytes may go to many.
@@ -64,8 +62,12 @@ pub struct NewConnection {
 }
 
 /// A worker's mailbox: any thread may put, the worker takes.
+///
+/// New connections lie apart: they have no order with other mail, so that whoever sees
+/// that the worker is held up can take them elsewhere.
 pub struct Mailbox {
     queue: SegQueue<Mail>,
+    arrivals: SegQueue<NewConnection>,
     waker: Waker,
 }
 
@@ -73,6 +75,7 @@ impl Mailbox {
     pub fn new(waker: Waker) -> Self {
         Self {
             queue: SegQueue::new(),
+            arrivals: SegQueue::new(),
             waker,
         }
     }
@@ -86,6 +89,17 @@ impl Mailbox {
     /// Puts mail; the worker finds it when it is woken.
     pub fn put_quietly(&self, mail: Mail) {
         self.queue.push(mail);
+    }
+
+    /// Puts a new connection to serve, and wakes the worker.
+    pub fn put_arrival(&self, connection: NewConnection) {
+        self.arrivals.push(connection);
+        self.wake();
+    }
+
+    /// A new connection that nobody serves yet.
+    pub fn take_arrival(&self) -> Option<NewConnection> {
+        self.arrivals.pop()
     }
 
     pub fn wake(&self) {

@@ -656,9 +656,11 @@ impl Handler for Desk {
     fn woken(&mut self, reactor: &mut Reactor) {
         self.local.withholding = self.server.persistence.withholds();
         reactor.withhold(self.local.withholding);
+        while let Some(new) = self.mailbox.take_arrival() {
+            self.open(reactor, new);
+        }
         while let Some(mail) = self.mailbox.take() {
             match mail {
-                Mail::Connection(new) => self.open(reactor, new),
                 Mail::Close(token) => {
                     if let Some(connection) = self.take(token) {
                         self.close(reactor, connection, Close::AfterFlush);

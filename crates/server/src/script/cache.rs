@@ -117,3 +117,25 @@ pub fn parse_sha(text: &[u8]) -> Option<Sha> {
     let sha: Sha = text.try_into().ok()?;
     Some(sha.map(|digit| digit.to_ascii_lowercase()))
 }
+/// Hashes a digest: its bytes are as good as random already.
+#[derive(Default)]
+pub struct ShaHasher(u64);
+
+impl std::hash::Hasher for ShaHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let mixed = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.0 = mixed ^ mixed >> 29;
+        }
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.0 ^= value as u64;
+    }
+}

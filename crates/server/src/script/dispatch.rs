@@ -1,11 +1,9 @@
 //! `redis.call` and `redis.pcall`: a command within the script's unit of execution.
 
-use mlua::{BorrowedBytes, Lua, MultiValue, Value};
+use ochre_lua::{BadWords, Host};
 use ochre_resp::{Protocol, Reply};
 use ochre_structures::number;
-use smallvec::SmallVec;
 
-use super::convert;
 use super::flags::ScriptFlags;
 use crate::commands::spec::Flags;
 use crate::commands::table::Known;
@@ -14,15 +12,6 @@ use crate::execute::{self, Call};
 use crate::gates;
 use crate::unit::Unit;
 
-/// What the script calls, by the first argument of the prelude's `context.call`.
-const CALL: i64 = 0;
-const PCALL: i64 = 1;
-const SETRESP: i64 = 2;
-const SET_REPL: i64 = 3;
-const ACL_CHECK: i64 = 4;
-/// A call or pcall of so many arguments that they come in a table, with their number.
-const LONG_CALL: i64 = 5;
-
 /// Carries a script's calls into its unit of execution.
 pub struct Dispatcher<'d, 'c> {
     call: &'d mut Call<'c>,
@@ -30,7 +19,42 @@ pub struct Dispatcher<'d, 'c> {
     flags: ScriptFlags,
     is_read_only: bool,
     protocol: Protocol,
-    out: Vec<u8>,
+}
+
+impl Host for Dispatcher<'_, '_> {
+    fn call(&mut self, words: Result<&[&[u8]], BadWords>, reply: &mut Vec<u8>) {
+        let admitted = match words {
+            Ok(words) => self.admit(words).map(|known| (known, words)),
+            Err(BadWords::Missing) => Err(Error::text(
+                "ERR Please specify at least one argument for this redis lib call",
+            )),
+            Err(BadWords::NotText) => Err(Error::text(
+                "ERR Lua redis lib command arguments must be strings or integers",
+            )),
+        };
+        let mut out = Reply::with_buffer(std::mem::take(reply), self.protocol);
+        match admitted {
+            Ok((known, words)) => self.run(known, words, &mut out),
+            Err(error) => out.error_bytes(&error.line()),
+        }
+        *reply = out.into_bytes();
+    }
+
+    fn speak(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Everybody may run every command that there is.
+    fn check(&self, name: &[u8]) -> Result<(), Vec<u8>> {
+        match self.call.server.commands.find(name) {
+            Some(_) => Ok(()),
+            None => Err(b"ERR Invalid command passed to redis.acl_check_cmd()".to_vec()),
+        }
+    }
 }
 
 impl<'d, 'c> Dispatcher<'d, 'c> {
@@ -46,86 +70,21 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
             is_read_only: is_read_only || flags.no_writes,
             flags,
             protocol: Protocol::Resp2,
-            out: Vec::new(),
         }
     }
 
-    /// The protocol version the script has chosen.
-    pub fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
-    /// One call of the script: whether it failed, and its result.
-    ///
-    /// # Errors
-    /// When the interpreter is out of memory.
-    pub fn call(&mut self, lua: &Lua, mut arguments: MultiValue) -> mlua::Result<(bool, Value)> {
-        let what = match arguments.pop_front() {
-            Some(Value::Integer(what)) => what,
-            Some(Value::Number(what)) => what as i64,
-            _ => CALL,
-        };
-        match what {
-            SETRESP => {
-                self.protocol = if let Some(Value::Integer(3)) = arguments.pop_front() {
-                    Protocol::Resp3
-                } else {
-                    Protocol::Resp2
-                };
-                Ok((false, Value::Nil))
-            }
-            SET_REPL => Ok((false, Value::Nil)),
-            ACL_CHECK => {
-                match words_of_command(&arguments).and_then(|words| self.check(words[0].bytes())) {
-                    Ok(()) => Ok((false, Value::Boolean(true))),
-                    Err(error) => self.fail(lua, &error),
-                }
-            }
-            LONG_CALL => match words_of_table(&arguments) {
-                Ok(words) => {
-                    let argv: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-                    self.run(lua, &argv)
-                }
-                Err(error) => self.fail(lua, &error),
-            },
-            CALL | PCALL => match words_of_command(&arguments) {
-                Ok(words) => {
-                    let argv: SmallVec<[&[u8]; 8]> = words.iter().map(Word::bytes).collect();
-                    self.run(lua, &argv)
-                }
-                Err(error) => self.fail(lua, &error),
-            },
-            _ => Ok((false, Value::Nil)),
-        }
-    }
-
-    fn run(&mut self, lua: &Lua, argv: &[&[u8]]) -> mlua::Result<(bool, Value)> {
-        let known = match self.admit(argv) {
-            Ok(known) => known,
-            Err(error) => return self.fail(lua, &error),
-        };
+    fn run(&mut self, known: &Known, argv: &[&[u8]], out: &mut Reply) {
         let server = self.call.server;
         if !server.monitors.is_empty() {
             server.monitors.show_scripted(self.call.session.db, argv);
         }
-        let mut out = Reply::with_buffer(std::mem::take(&mut self.out), self.protocol);
-        let client_protocol = self.call.session.protocol;
-        self.call.session.protocol = self.protocol;
+        let client_protocol = std::mem::replace(&mut self.call.session.protocol, self.protocol);
         let dirty = self.unit.effects.dirty;
-        self.unit.run_nested(self.call, known, argv, &mut out);
+        self.unit.run_nested(self.call, known, argv, out);
         self.call.session.protocol = client_protocol;
         if self.unit.effects.dirty > dirty {
             server.script.note_write();
         }
-        let mut bytes = out.into_bytes();
-        let failed = bytes.first() == Some(&b'-');
-        let value = convert::to_lua(lua, &bytes)?;
-        bytes.clear();
-        self.out = bytes;
-        if let (true, Value::Table(error)) = (failed, &value) {
-            error.raw_set("ignore_error_stats_update", true)?;
-        }
-        Ok((failed, value))
     }
 
     /// Whether the script may run the command.
@@ -167,82 +126,6 @@ impl<'d, 'c> Dispatcher<'d, 'c> {
         }
         Ok(known)
     }
-
-    /// Whether there is such a command: everybody may run everything.
-    fn check(&self, name: &[u8]) -> Result<(), Error> {
-        match self.call.server.commands.find(name) {
-            Some(_) => Ok(()),
-            None => Err(Error::text(
-                "ERR Invalid command passed to redis.acl_check_cmd()",
-            )),
-        }
-    }
-
-    fn fail(&self, lua: &Lua, error: &Error) -> mlua::Result<(bool, Value)> {
-        let table = lua.create_table_with_capacity(0, 1)?;
-        table.raw_set("err", lua.create_string(error.line())?)?;
-        table.raw_set("ignore_error_stats_update", true)?;
-        Ok((true, Value::Table(table)))
-    }
-}
-
-/// An argument of a command.
-enum Word<'a> {
-    Text(BorrowedBytes<'a>),
-    Number(SmallVec<[u8; 24]>),
-}
-
-impl Word<'_> {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(text) => text,
-        }
-    }
-}
-
-fn words_of_command(arguments: &MultiValue) -> Result<SmallVec<[Word<'_>; 8]>, Error> {
-    if arguments.is_empty() {
-        return Err(Error::text(
-            "ERR Please specify at least one argument for this redis lib call",
-        ));
-    }
-    arguments
-        .iter()
-        .map(|value| match value {
-            Value::String(text) => Ok(Word::Text(text.as_bytes())),
-            Value::Integer(value) => {
-                let mut digits = itoa::Buffer::new();
-                let text = digits.format(*value);
-                Ok(Word::Number(SmallVec::from_slice(text.as_bytes())))
-            }
-            // Numbers as Redis writes them.
-            Value::Number(value) => {
-                let mut text = Vec::new();
-                number::format_f64_17g(&mut text, *value);
-                Ok(Word::Number(SmallVec::from_vec(text)))
-            }
-            _ => Err(Error::text(
-                "ERR Lua redis lib command arguments must be strings or integers",
-            )),
-        })
-        .collect()
-}
-
-/// The words of a command that come in a table. Values are taken out one by one: the
-/// interpreter can lend the host only some thousands at a time.
-fn words_of_table(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, Error> {
-    let mut arguments = arguments.iter();
-    let (Some(Value::Table(table)), Some(count)) = (arguments.next(), arguments.next()) else {
-        return words_of_command(&MultiValue::new()).map(|_| Vec::new());
-    };
-    let count = count.as_i64().or(count.as_f64().map(|count| count as i64));
-    (1..=count.unwrap_or(0))
-        .map(|index| {
-            let value = MultiValue::from_iter(table.raw_get::<Value>(index));
-            words_of_command(&value).map(|words| words[0].bytes().to_vec())
-        })
-        .collect()
 }
 
 /// Whether the options of XREAD or XREADGROUP, read as those do, come to a BLOCK.

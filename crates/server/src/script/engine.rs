@@ -2,14 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use ochre_lua::{Bridge, Failure, Hosts, Input};
 use ochre_resp::{Protocol, Reply};
 
-use super::cache::{Script, Sha, sha_of};
-use super::convert;
+use super::cache::{Script, Sha, ShaHasher, sha_of};
 use super::dispatch::Dispatcher;
 use super::flags::ScriptFlags;
 use super::functions::{Library, Registered};
@@ -19,6 +20,7 @@ use super::tail_calls;
 use crate::config::REDIS_VERSION;
 use crate::error::Error;
 use crate::execute::Call;
+use crate::net::listener;
 use crate::server::Server;
 use crate::unit::Unit;
 
@@ -27,65 +29,57 @@ const PRELUDE: &str = include_str!("prelude.lua");
 /// How many instructions pass between two looks at the clock.
 const INSTRUCTIONS_PER_TICK: u32 = 50_000;
 
-/// Compiled scripts that are kept: each takes a place on a stack of the interpreter's,
-/// which has few thousand.
-const COMPILED_MAX: usize = 1000;
-
 /// How long the text of a library may run when it is loaded.
 const LOAD_MAX_MS: i64 = 500;
 
 /// An interpreter and what it has compiled.
 pub struct Engine {
     lua: Lua,
-    run: Function,
+    bridge: Bridge,
     load_library: Function,
-    world: Table,
     environment: Table,
     function_environment: Table,
-    keys: Arguments,
-    arguments: Arguments,
+    /// What runs, for errors that have lost their place.
+    chunk: Rc<Cell<Chunk>>,
     /// Unix time in milliseconds by which a library must have been loaded; 0 otherwise.
     load_until_ms: Rc<Cell<i64>>,
-    compiled: HashMap<Sha, Compiled>,
+    compiled: HashMap<Sha, Compiled, BuildHasherDefault<ShaHasher>>,
     /// The generations of the script cache and of the functions that this belongs to.
     generation: (u64, u64),
     libraries: HashMap<Vec<u8>, LoadedLibrary>,
-}
-
-/// KEYS or ARGV as it is now.
-struct Arguments {
-    name: &'static str,
-    table: Table,
-    is_blank: bool,
+    /// Bytes that were told to the script cache.
+    noted_bytes: usize,
 }
 
 /// The functions of a library in this interpreter.
 struct LoadedLibrary {
     id: u64,
-    callbacks: HashMap<Vec<u8>, Function>,
+    callbacks: HashMap<Vec<u8>, ochre_lua::Program>,
 }
 
-/// A script that was compiled.
-#[derive(Clone)]
+/// A script or function that was compiled.
+#[derive(Clone, Copy)]
 pub struct Compiled {
-    pub function: Function,
-    /// The line of errors whose line is not known.
-    pub last_return_line: usize,
+    program: ochre_lua::Program,
+    pub flags: ScriptFlags,
+    chunk: Chunk,
 }
 
-/// The arguments of what is run.
-pub enum Input<'a> {
-    /// A script finds KEYS and ARGV among its globals: see [`Engine::set_arguments`].
-    Globals,
-    /// A function gets them passed.
-    Passed(&'a [&'a [u8]], &'a [&'a [u8]]),
+/// A chunk by the name that Lua knows it by.
+#[derive(Clone, Copy)]
+struct Chunk {
+    name: &'static str,
+    /// The line of errors whose line is not known.
+    last_return_line: usize,
 }
+
+const SCRIPT_CHUNK: &str = "@user_script";
+const FUNCTION_CHUNK: &str = "@user_function";
 
 /// What is run: a body, and what it may do.
 pub struct Program<'p> {
     pub compiled: Compiled,
     pub input: Input<'p>,
-    pub flags: ScriptFlags,
     /// The variant of the command that never writes (EVAL_RO, FCALL_RO).
     pub is_read_only: bool,
     /// The function's name or the script's SHA-1, for error texts.
@@ -102,14 +96,20 @@ impl Engine {
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(true))?;
         let random = Rc::new(Random::default());
         random.seed(crate::clock::now_us() as u32);
-        let host = host(&lua, server, &random)?;
-        let (run, world, environment, function_environment, load_library): (
+        let mut bridge = Bridge::new(&lua)?;
+        let chunk = Rc::new(Cell::new(Chunk {
+            name: SCRIPT_CHUNK,
+            last_return_line: 1,
+        }));
+        let host = host(&lua, server, &random, &bridge, &chunk)?;
+        let (handler, world, environment, function_environment, load_library): (
             Function,
             Table,
             Table,
             Table,
             Function,
         ) = lua.load(PRELUDE).set_name("=prelude").call(host)?;
+        bridge.bind(&handler, &world)?;
         let watched = server.clone();
         let load_until_ms = Rc::new(Cell::new(0));
         let until_ms = load_until_ms.clone();
@@ -130,32 +130,32 @@ impl Engine {
                         "Script killed by user with SCRIPT KILL...",
                     ));
                 }
+                if let Some(worker) = watched.script.held_up(now_ms) {
+                    listener::hand_over(&watched, worker);
+                }
                 Ok(VmState::Continue)
             },
         )?;
-        let mut engine = Self {
-            keys: Arguments::blank("KEYS", &lua)?,
-            arguments: Arguments::blank("ARGV", &lua)?,
+        Ok(Self {
+            bridge,
             lua,
-            run,
             load_library,
-            world,
             environment,
             function_environment,
+            chunk,
             load_until_ms,
-            compiled: HashMap::new(),
+            compiled: HashMap::default(),
             generation: (server.scripts.generation(), server.functions.generation()),
             libraries: HashMap::new(),
-        };
-        engine.keys.is_blank = false;
-        engine.arguments.is_blank = false;
-        engine.set_arguments(&[], &[])?;
-        Ok(engine)
+            noted_bytes: 0,
+        })
     }
 
-    /// Bytes that the interpreter uses.
-    pub fn memory_bytes(&self) -> usize {
-        self.lua.used_memory()
+    /// Bytes that the interpreter used when that was last told, and uses now, which is
+    /// told hereby.
+    pub fn note_memory(&mut self) -> (usize, usize) {
+        let now = self.lua.used_memory();
+        (std::mem::replace(&mut self.noted_bytes, now), now)
     }
 
     /// Drops what was compiled before the script cache was flushed, and the libraries
@@ -166,15 +166,27 @@ impl Engine {
             return;
         }
         if self.generation.0 != generation.0 {
-            self.compiled.clear();
+            for (_, compiled) in self.compiled.drain() {
+                self.bridge.forget(compiled.program);
+            }
         }
         if self.generation.1 != generation.1 {
             let shelf = server.functions.shelf();
-            self.libraries.retain(|_, loaded| shelf.has(loaded.id));
+            let gone = |_: &Vec<u8>, loaded: &mut LoadedLibrary| !shelf.has(loaded.id);
+            for (_, loaded) in self.libraries.extract_if(gone) {
+                for program in loaded.callbacks.into_values() {
+                    self.bridge.forget(program);
+                }
+            }
         }
         self.generation = generation;
         // What could not be collected now will be later.
         let _ = self.lua.gc_collect();
+    }
+
+    /// The compiled form of a script that this interpreter knows.
+    pub fn find(&self, sha: &Sha) -> Option<Compiled> {
+        self.compiled.get(sha).copied()
     }
 
     /// The compiled form of a script.
@@ -182,29 +194,37 @@ impl Engine {
     /// # Errors
     /// The compiler's.
     pub fn compile(&mut self, script: &Script) -> Result<Compiled, Error> {
-        if let Some(compiled) = self.compiled.get(&script.sha) {
-            return Ok(compiled.clone());
+        if let Some(compiled) = self.find(&script.sha) {
+            return Ok(compiled);
         }
-        let compiled = self
-            .load(&script.body, "@user_script", &self.environment)
-            .map_err(|text| {
-                Error::owned(format!("ERR Error compiling script (new function): {text}"))
-            })?;
-        if self.compiled.len() >= COMPILED_MAX {
-            self.compiled.clear();
-        }
-        self.compiled.insert(script.sha, compiled.clone());
+        let refuse =
+            |text| Error::owned(format!("ERR Error compiling script (new function): {text}"));
+        let (function, chunk) = self
+            .load(&script.body, SCRIPT_CHUNK, &self.environment)
+            .map_err(refuse)?;
+        let program = self.bridge.keep(&function);
+        let compiled = Compiled {
+            program: program.map_err(|error| refuse(error.to_string()))?,
+            flags: script.flags,
+            chunk,
+        };
+        self.compiled.insert(script.sha, compiled);
         Ok(compiled)
     }
 
     /// Compiles a text under a chunk name, in a world; the error is the compiler's text.
-    fn load(&self, body: &[u8], chunk: &str, environment: &Table) -> Result<Compiled, String> {
+    fn load(
+        &self,
+        body: &[u8],
+        name: &'static str,
+        environment: &Table,
+    ) -> Result<(Function, Chunk), String> {
         // What cannot be parsed is compiled as it is, for the compiler's own words.
         let prepared = tail_calls::prepare(body);
         let function = self
             .lua
             .load(&*prepared.text)
-            .set_name(chunk)
+            .set_name(name)
             .set_mode(mlua::ChunkMode::Text)
             .set_environment(environment.clone())
             .into_function()
@@ -212,10 +232,11 @@ impl Engine {
                 mlua::Error::SyntaxError { message, .. } => message,
                 other => other.to_string(),
             })?;
-        Ok(Compiled {
-            function,
+        let chunk = Chunk {
+            name,
             last_return_line: prepared.last_return_line,
-        })
+        };
+        Ok((function, chunk))
     }
 
     /// Runs the text of a library and returns the functions that it registers.
@@ -223,15 +244,16 @@ impl Engine {
     /// # Errors
     /// The compiler's, and what goes wrong when it runs.
     pub fn register(&self, body: &[u8]) -> Result<Vec<Registered<Function>>, Error> {
-        let compiled = self
-            .load(body, "@user_function", &self.function_environment)
+        let (function, chunk) = self
+            .load(body, FUNCTION_CHUNK, &self.function_environment)
             .map_err(|text| Error::owned(format!("ERR Error compiling function: {text}")))?;
+        self.chunk.set(chunk);
         let refuse = |text: &str| {
             let text = first_line(text);
             Error::owned(format!("ERR Error registering functions: {text}"))
         };
         self.load_until_ms.set(crate::clock::now_ms() + LOAD_MAX_MS);
-        let result = self.load_library.call::<(bool, Table)>(compiled.function);
+        let result = self.load_library.call::<(bool, Table)>(function);
         self.load_until_ms.set(0);
         match result {
             Ok((true, registered)) => registered
@@ -249,37 +271,51 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Self::register`].
-    pub fn callback(&mut self, library: &Library, name: &[u8]) -> Result<Compiled, Error> {
+    pub fn callback(
+        &mut self,
+        library: &Library,
+        name: &[u8],
+        flags: ScriptFlags,
+    ) -> Result<Compiled, Error> {
         let is_loaded = |loaded: &LoadedLibrary| loaded.id == library.id;
         if !self.libraries.get(&library.name).is_some_and(is_loaded) {
-            let registered = self.register(&library.body)?;
-            let loaded = LoadedLibrary {
-                id: library.id,
-                callbacks: registered
-                    .into_iter()
-                    .map(|function| (function.name, function.callback))
-                    .collect(),
-            };
-            self.libraries.insert(library.name.clone(), loaded);
+            self.load_anew(library)?;
         }
-        let callback = self
+        let program = self
             .libraries
             .get(&library.name)
             .and_then(|loaded| loaded.callbacks.get(name))
             .ok_or(Error::text("ERR Function not found"))?;
         Ok(Compiled {
-            function: callback.clone(),
-            last_return_line: library.last_return_line,
+            program: *program,
+            flags,
+            chunk: Chunk {
+                name: FUNCTION_CHUNK,
+                last_return_line: library.last_return_line,
+            },
         })
     }
 
-    /// Sets KEYS and ARGV.
-    ///
-    /// # Errors
-    /// When the interpreter is out of memory.
-    pub fn set_arguments(&mut self, keys: &[&[u8]], arguments: &[&[u8]]) -> mlua::Result<()> {
-        self.keys.set(&self.lua, &self.world, keys)?;
-        self.arguments.set(&self.lua, &self.world, arguments)
+    fn load_anew(&mut self, library: &Library) -> Result<(), Error> {
+        let mut callbacks = HashMap::new();
+        for function in self.register(&library.body)? {
+            let program = self.bridge.keep(&function.callback).map_err(|error| {
+                Error::owned(format!("ERR Error registering functions: {error}"))
+            })?;
+            callbacks.insert(function.name, program);
+        }
+        let loaded = LoadedLibrary {
+            id: library.id,
+            callbacks,
+        };
+        let replaced = self.libraries.insert(library.name.clone(), loaded);
+        for program in replaced
+            .into_iter()
+            .flat_map(|old| old.callbacks.into_values())
+        {
+            self.bridge.forget(program);
+        }
+        Ok(())
     }
 
     /// Runs a program within a unit of execution and writes its result.
@@ -293,64 +329,36 @@ impl Engine {
         program: &Program<'_>,
         out: &mut Reply,
     ) -> Result<(), Error> {
-        let client_protocol = call.session.protocol;
-        let mut dispatcher = Dispatcher::new(call, unit, program.flags, program.is_read_only);
-        let mut resp3 = false;
-        let result = self.lua.scope(|scope| {
-            let dispatch = scope.create_function_mut(|lua, arguments: MultiValue| {
-                dispatcher.call(lua, arguments)
-            })?;
-            let function = program.compiled.function.clone();
-            let line = program.compiled.last_return_line;
-            match program.input {
-                Input::Globals => {
-                    self.run
-                        .call::<(bool, Value)>((function, dispatch, "@user_script", line))
-                }
-                Input::Passed(keys, arguments) => self.run.call((
-                    function,
-                    dispatch,
-                    "@user_function",
-                    line,
-                    strings(&self.lua, keys)?,
-                    strings(&self.lua, arguments)?,
-                )),
-            }
-        });
-        if dispatcher.protocol() == Protocol::Resp3 {
-            resp3 = true;
-        }
+        let compiled = program.compiled;
+        self.chunk.set(compiled.chunk);
+        let mut dispatcher = Dispatcher::new(call, unit, compiled.flags, program.is_read_only);
+        let result = self
+            .bridge
+            .run(&mut dispatcher, compiled.program, program.input, out);
         match result {
-            Ok((true, value)) => {
-                // A script that speaks RESP2 answers in RESP2's types, whatever the client.
-                let mut reply = Reply::new(client_protocol);
-                convert::reply(&value, &mut reply, resp3);
-                out.append(reply);
+            Ok(errors) => {
+                for error in errors {
+                    call.server.stats.count_error(Error::code(&error));
+                }
                 Ok(())
             }
-            Ok((false, Value::Table(error))) => Err(described(&error, program.name)),
-            Ok((false, other)) => Err(Error::owned(format!(
-                "ERR {} script: {}, on @user_script:0.",
-                other.to_string().unwrap_or_default(),
-                program.name
-            ))),
-            Err(error) => Err(Error::owned(format!(
-                "ERR {} script: {}, on @user_script:0.",
-                first_line(&error.to_string()),
-                program.name
-            ))),
+            Err(failure) if failure.is_counted => {
+                out.error_bytes(&described(&failure, program.name).line());
+                Ok(())
+            }
+            Err(failure) => Err(described(&failure, program.name)),
         }
     }
 }
 
 /// The error of a script with its name and the line where it happened.
-fn described(error: &Table, name: &str) -> Error {
-    let text = text_of(error);
-    let mut line = first_line(&String::from_utf8_lossy(&text)).into_bytes();
-    let source = error.raw_get::<String>("source").ok();
-    if let Some(source) = source {
-        let at = error.raw_get::<i64>("line").unwrap_or(0);
-        line.extend_from_slice(format!(" script: {name}, on {source}:{at}.").as_bytes());
+fn described(failure: &Failure, name: &str) -> Error {
+    let text = String::from_utf8_lossy(&failure.text);
+    let mut line = first_line(&text).into_bytes();
+    if let Some((source, at)) = &failure.origin {
+        line.extend_from_slice(format!(" script: {name}, on ").as_bytes());
+        line.extend_from_slice(source);
+        line.extend_from_slice(format!(":{at}.").as_bytes());
     }
     Error::Bytes(line)
 }
@@ -382,35 +390,6 @@ fn read_registered(function: &Table) -> mlua::Result<Registered<Function>> {
     })
 }
 
-impl Arguments {
-    fn blank(name: &'static str, lua: &Lua) -> mlua::Result<Self> {
-        Ok(Self {
-            name,
-            table: lua.create_table()?,
-            is_blank: true,
-        })
-    }
-
-    /// An empty table that the last script left empty serves the next that gets none.
-    fn set(&mut self, lua: &Lua, world: &Table, values: &[&[u8]]) -> mlua::Result<()> {
-        if values.is_empty() && self.is_blank && self.table.is_empty() {
-            return Ok(());
-        }
-        self.table = strings(lua, values)?;
-        self.is_blank = values.is_empty();
-        world.raw_set(self.name, &self.table)
-    }
-}
-
-/// A table of strings.
-fn strings(lua: &Lua, strings: &[&[u8]]) -> mlua::Result<Table> {
-    let table = lua.create_table_with_capacity(strings.len(), 0)?;
-    for (index, string) in strings.iter().enumerate() {
-        table.raw_set(index + 1, lua.create_string(string)?)?;
-    }
-    Ok(table)
-}
-
 /// mlua appends a traceback to errors that pass through the host.
 fn first_line(text: &str) -> String {
     let text = text.strip_prefix("runtime error: ").unwrap_or(text);
@@ -418,8 +397,20 @@ fn first_line(text: &str) -> String {
 }
 
 /// What the prelude gets from the host.
-fn host(lua: &Lua, server: &Arc<Server>, random: &Rc<Random>) -> mlua::Result<Table> {
+fn host(
+    lua: &Lua,
+    server: &Arc<Server>,
+    random: &Rc<Random>,
+    bridge: &Bridge,
+    chunk: &Rc<Cell<Chunk>>,
+) -> mlua::Result<Table> {
     let host = lua.create_table()?;
+    define_commands(lua, &host, bridge)?;
+    let chunk = chunk.clone();
+    host.raw_set(
+        "chunk",
+        lua.create_function(move |_, ()| Ok((chunk.get().name, chunk.get().last_return_line)))?,
+    )?;
     let numbers = random.clone();
     host.raw_set(
         "random",
@@ -476,4 +467,33 @@ fn host(lua: &Lua, server: &Arc<Server>, random: &Rc<Random>) -> mlua::Result<Ta
     host.raw_set("version_num", number)?;
     host.raw_set("libraries", libraries::all(lua)?)?;
     Ok(host)
+}
+
+/// The functions that reach the unit of execution of the script that runs.
+fn define_commands(lua: &Lua, host: &Table, bridge: &Bridge) -> mlua::Result<()> {
+    let (call, pcall) = bridge.commands()?;
+    host.raw_set("call", call)?;
+    host.raw_set("pcall", pcall)?;
+    let hosts: Hosts = bridge.hosts();
+    host.raw_set(
+        "speak",
+        lua.create_function(move |_, version: f64| {
+            let protocol = if version == 3.0 {
+                Protocol::Resp3
+            } else {
+                Protocol::Resp2
+            };
+            hosts.lend(|host| host.speak(protocol));
+            Ok(())
+        })?,
+    )?;
+    let hosts = bridge.hosts();
+    let check = lua.create_function(move |lua, name: mlua::String| {
+        let refused = hosts.lend(|host| host.check(&name.as_bytes()));
+        match refused {
+            Some(Err(line)) => Ok(Value::String(lua.create_string(line)?)),
+            _ => Ok(Value::Nil),
+        }
+    })?;
+    host.raw_set("check", check)
 }

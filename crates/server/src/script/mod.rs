@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   commands/scripting ──► engine (one a worker) ──► prelude.lua: the world of a script
-//!                              │                        │ redis.call
+//!                              │                        │ redis.call (crate ochre-lua)
 //!                              ▼                        ▼
 //!                          cache (bodies by SHA-1)    dispatch ──► unit (locks as it goes)
 //! ```
@@ -12,7 +12,6 @@
 //! Each worker has an interpreter of its own; bodies are shared.
 
 pub mod cache;
-pub mod convert;
 mod dispatch;
 pub mod engine;
 pub mod flags;
@@ -23,7 +22,7 @@ pub mod running;
 mod tail_calls;
 
 pub use cache::{Scripts, Sha};
-pub use engine::{Engine, Input, Program};
+pub use engine::{Engine, Program};
 pub use flags::ScriptFlags;
 pub use functions::Functions;
 pub use running::Running;

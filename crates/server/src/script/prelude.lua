@@ -1,13 +1,11 @@
 -- The world of a script. Run once per interpreter, with the host's functions as `host`.
--- Returns the function that runs a script, and the tables that the host fills.
+-- Returns the handler of a script's errors, the tables that the host fills, and what loads
+-- a library of functions.
 local host = ...
 
 local error, type, tostring, xpcall, frame = error, type, tostring, xpcall, host.frame
 local rawget, rawset, setmetatable, getmetatable, select, pairs, ipairs, next =
   rawget, rawset, setmetatable, getmetatable, select, pairs, ipairs, next
-
--- What the script that runs now calls; the host sets it for each run.
-local context = { source = '@user_script', line = 1 }
 
 -- The script's frame that an error came from: the first that is neither the host's nor
 -- this file's. Lua forgets frames that ended in a tail call; the chunk is known then, and
@@ -17,7 +15,8 @@ local function origin()
     local source, line, short = frame(level)
     if not source then return end
     if source == '=(tail call)' then
-      return context.source, context.line, context.source:sub(2)
+      local chunk, guess = host.chunk()
+      return chunk, guess, chunk:sub(2)
     end
     if source ~= '=prelude' and source ~= '=[C]' then return source, line, short end
   end
@@ -43,7 +42,8 @@ local function fail(message)
   while frame(level) == '=prelude' do level = level + 1 end
   local source, line, short = frame(level)
   if source == '=(tail call)' then
-    line, short = context.line, context.source:sub(2)
+    local chunk, guess = host.chunk()
+    line, short = guess, chunk:sub(2)
   end
   if source and source ~= '=[C]' then message = short .. ':' .. line .. ': ' .. message end
   error(message, 0)
@@ -54,31 +54,7 @@ local function raise(text)
 end
 
 local math, tonumber = math, tonumber
-local redis = {}
-
--- The host can take only so many values at once: a long list goes over as one table.
-local ARGUMENTS_MAX = 500
-
-local function dispatch(what, ...)
-  local count = select('#', ...)
-  if count > ARGUMENTS_MAX then
-    return context.call(5, { ... }, count)
-  end
-  return context.call(what, ...)
-end
-
-function redis.call(...)
-  local failed, result = dispatch(0, ...)
-  if failed then
-    error(result, 0)
-  end
-  return result
-end
-
-function redis.pcall(...)
-  local _, result = dispatch(1, ...)
-  return result
-end
+local redis = { call = host.call, pcall = host.pcall }
 
 function redis.error_reply(...)
   local text = ...
@@ -124,7 +100,7 @@ function redis.setresp(...)
   if select('#', ...) ~= 1 then raise('ERR redis.setresp() requires one argument.') end
   local version = math.floor(tonumber((...)) or 0)
   if version ~= 2 and version ~= 3 then raise('ERR RESP version must be 2 or 3.') end
-  context.call(2, version)
+  host.speak(version)
 end
 
 function redis.set_repl(...)
@@ -133,7 +109,6 @@ function redis.set_repl(...)
   if flags < 0 or flags > 3 then
     raise('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
   end
-  context.call(3, flags)
 end
 
 function redis.replicate_commands() return true end
@@ -144,9 +119,15 @@ function redis.acl_check_cmd(...)
   if select('#', ...) == 0 then
     raise('ERR Please specify at least one argument for this redis lib call')
   end
-  local failed, result = context.call(4, ...)
-  if failed then error(result, 0) end
-  return result
+  for i = 1, select('#', ...) do
+    local kind = type((select(i, ...)))
+    if kind ~= 'string' and kind ~= 'number' then
+      raise('ERR Lua redis lib command arguments must be strings or integers')
+    end
+  end
+  local refused = host.check(tostring((...)))
+  if refused then raise(refused) end
+  return true
 end
 
 redis.LOG_DEBUG, redis.LOG_VERBOSE, redis.LOG_NOTICE, redis.LOG_WARNING = 0, 1, 2, 3
@@ -357,16 +338,15 @@ function shared.xpcall(body, handler)
   end))
 end
 
+-- Behind the tables of globals: what they have not is not there.
+local nothing = { __index = function(_, name) missing(name) end }
+
+-- What scripts have for globals: a face of `world`. A global is found by the interpreter
+-- itself, along two tables. Also returns what says which world that is.
 local function environment_of(world)
-  local environment = setmetatable({}, {
-    __index = function(_, name)
-      local value = (context.loading or world)[name]
-      if value == nil then missing(name) end
-      return value
-    end,
-    __newindex = read_only,
-    __metatable = false,
-  })
+  local view = { __index = world, __newindex = read_only, __metatable = false }
+  local environment = setmetatable({}, view)
+  setmetatable(world, nothing)
   contents[environment] = world
   world._G = environment
 
@@ -403,7 +383,7 @@ local function environment_of(world)
     end
     return world.loadstring(table.concat(pieces), name or '=(load)')
   end
-  return environment
+  return environment, view
 end
 
 -- The world of EVAL has KEYS and ARGV, which the host sets.
@@ -419,7 +399,7 @@ function_redis.replicate_commands, function_redis.breakpoint, function_redis.deb
 local function_world = {}
 for name, value in pairs(shared) do function_world[name] = value end
 function_world.redis = protect(function_redis)
-local function_environment = environment_of(function_world)
+local function_environment, function_view = environment_of(function_world)
 
 -- Functions -------------------------------------------------------------------------
 
@@ -431,7 +411,7 @@ local registry = {
 for name, value in pairs(redis) do
   if name:sub(1, 4) == 'LOG_' then registry[name] = value end
 end
-local loading_world = { redis = protect_strictly(registry) }
+local loading_world = setmetatable({ redis = protect_strictly(registry) }, nothing)
 
 local function is_text(value)
   return type(value) == 'string' or type(value) == 'number'
@@ -479,8 +459,11 @@ local function named_arguments(arguments)
   return given
 end
 
+-- The functions of the library that is being loaded.
+local registered
+
 function registry.register_function(...)
-  if not context.registered then
+  if not registered then
     raise('ERR redis.register_function can only be called on FUNCTION LOAD command')
   end
   local count, first, second = select('#', ...), ...
@@ -506,36 +489,20 @@ function registry.register_function(...)
     raise('ERR Library names can only contain letters, numbers, or underscores(_) and must be ' ..
       'at least one character long')
   end
-  for _, other in ipairs(context.registered) do
+  for _, other in ipairs(registered) do
     if other.name == given.name then raise('ERR Function already exists in the library') end
   end
-  insert(context.registered, given)
+  insert(registered, given)
 end
 
 -- Runs a library's text; returns what it registered, or the error.
 local function load_library(body)
-  local registered = {}
-  context.loading, context.registered = loading_world, registered
-  context.source, context.line = '@user_function', 1
+  local functions = {}
+  registered, function_view.__index = functions, loading_world
   local ok, err = xpcall(body, handle)
-  context.loading, context.registered = nil, nil
-  if ok then return true, registered end
+  registered, function_view.__index = nil, function_world
+  if ok then return true, functions end
   return false, err
 end
 
--- Running ---------------------------------------------------------------------------
-
-local function run(body, call, source, line, ...)
-  context.call, context.source, context.line = call, source, line
-  local ok, result
-  if select('#', ...) == 0 then
-    ok, result = xpcall(body, handle)
-  else
-    local keys, arguments = ...
-    ok, result = xpcall(function() return (body(keys, arguments)) end, handle)
-  end
-  context.call = nil
-  return ok, result
-end
-
-return run, world, environment, function_environment, load_library
+return handle, world, environment, function_environment, load_library

@@ -27,6 +27,10 @@ struct Record {
     ends: Vec<usize>,
 }
 
+/// A script that has run for so many milliseconds holds its worker up: new connections
+/// go elsewhere. Far below what people wait for, far above what scripts usually take.
+const HELD_UP_MS: i64 = 10;
+
 /// Buffers above this are given back.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
@@ -90,9 +94,12 @@ impl Running {
         self.busy.load(Ordering::Acquire)
     }
 
-    /// Whether it runs for too long on this worker, which then serves nobody.
-    pub fn occupies(&self, worker: usize) -> bool {
-        self.is_busy() && self.worker.load(Ordering::Relaxed) == worker
+    /// The worker that has been running it for so long that new clients are better
+    /// served elsewhere.
+    pub fn held_up(&self, now_ms: i64) -> Option<usize> {
+        let since_ms = self.since_ms.load(Ordering::Acquire);
+        let is_held_up = since_ms > 0 && now_ms - since_ms >= HELD_UP_MS;
+        is_held_up.then(|| self.worker.load(Ordering::Relaxed))
     }
 
     /// Called by the interpreter now and then; returns whether the script must end.

@@ -33,7 +33,23 @@ pub enum Operation {
     Push(String, String),
     /// `RPOP key`
     Pop(String),
+    /// A script that declares its keys: `INCR` of one, then of the other.
+    ScriptedIncr(String, String),
+    /// A script that declares no keys: reads two strings one after the other and, if both
+    /// are there, exchanges them.
+    ScriptedExchange(String, String),
 }
+
+const INCR_BOTH: &str = "redis.call('INCR', KEYS[1]) return redis.call('INCR', KEYS[2])";
+
+const EXCHANGE: &str = "local function get(key) \
+       local value = redis.pcall('GET', key) \
+       if type(value) == 'table' then return false end \
+       return value \
+     end \
+     local a, b = get(ARGV[1]), get(ARGV[2]) \
+     if a and b then redis.call('SET', ARGV[1], b) redis.call('SET', ARGV[2], a) end \
+     return {a, b}";
 
 /// What an operation answered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -80,7 +96,9 @@ impl Operation {
             Operation::GetMany(keys) | Operation::Delete(keys) => {
                 keys.iter().map(String::as_str).collect()
             }
-            Operation::Rename(from, to) => vec![from, to],
+            Operation::Rename(first, second)
+            | Operation::ScriptedIncr(first, second)
+            | Operation::ScriptedExchange(first, second) => vec![first, second],
         }
     }
 
@@ -105,6 +123,12 @@ impl Operation {
             Operation::Rename(from, to) => vec!["RENAME", from, to],
             Operation::Push(key, element) => vec!["LPUSH", key, element],
             Operation::Pop(key) => vec!["RPOP", key],
+            Operation::ScriptedIncr(first, second) => {
+                vec!["EVAL", INCR_BOTH, "2", first, second]
+            }
+            Operation::ScriptedExchange(first, second) => {
+                vec!["EVAL", EXCHANGE, "0", first, second]
+            }
         };
         words
             .into_iter()
@@ -206,6 +230,25 @@ impl Operation {
                     Outcome::Text(element)
                 }
             },
+            // An error ends a script; what it did before stays.
+            Operation::ScriptedIncr(first, second) => {
+                match Operation::Incr(first.clone()).apply(keys) {
+                    Outcome::Number(_) => Operation::Incr(second.clone()).apply(keys),
+                    error => error,
+                }
+            }
+            Operation::ScriptedExchange(first, second) => {
+                let text = |key: &String| match keys.get(key) {
+                    Some(Value::Text(text)) => Some(text.clone()),
+                    _ => None,
+                };
+                let (a, b) = (text(first), text(second));
+                if let (Some(a), Some(b)) = (&a, &b) {
+                    keys.insert(first.clone(), Value::Text(b.clone()));
+                    keys.insert(second.clone(), Value::Text(a.clone()));
+                }
+                Outcome::Texts(vec![a, b])
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Workload {
     pub keys: usize,
     /// Of a hundred operations, how many take several keys.
     pub multi_key_percent: usize,
+    /// Of a hundred operations, how many are scripts of several calls.
+    pub scripted_percent: usize,
 }
 
 /// Records a history against a server. Keys carry the seed, so that every history begins
@@ -67,6 +69,13 @@ pub fn record(address: &Address, workload: &Workload) -> Result<History, WireErr
 
 fn operation(rng: &mut Rng, workload: &Workload, unique: &str) -> Operation {
     let key = |rng: &mut Rng| format!("lin:{}:{}", workload.seed, rng.below(workload.keys));
+    if rng.chance(workload.scripted_percent) {
+        let (first, second) = (key(rng), key(rng));
+        return match rng.below(2) {
+            0 => Operation::ScriptedIncr(first, second),
+            _ => Operation::ScriptedExchange(first, second),
+        };
+    }
     if rng.chance(workload.multi_key_percent) {
         let (first, second) = (key(rng), key(rng));
         return match rng.below(6) {

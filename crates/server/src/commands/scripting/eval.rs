@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ochre_lua::Input;
 use ochre_resp::Reply;
 use ochre_structures::number;
 
@@ -11,8 +12,9 @@ use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
 use crate::gates;
-use crate::script::cache::{Script, parse_sha};
-use crate::script::{Engine, Input, Program, ScriptFlags};
+use crate::script::cache::{Script, Sha, parse_sha, sha_of};
+use crate::script::{Engine, Program, ScriptFlags};
+use crate::server::Server;
 use crate::unit::{Kind, StripeList, Unit};
 
 pub(super) const FLAGS: Flags = Flags::NOSCRIPT
@@ -112,11 +114,7 @@ fn eval<'c>(
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
-    let text = args.next()?;
-    // What is wrong with the keys is said before what is wrong with the script.
-    split_arguments(&mut args.clone())?;
-    let script = call.server.scripts.add(text)?;
-    run(call, unit, &script, Writes::Allowed, args, out)
+    eval_text(call, unit, Writes::Allowed, args, out)
 }
 
 fn eval_ro<'c>(
@@ -125,11 +123,22 @@ fn eval_ro<'c>(
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
+    eval_text(call, unit, Writes::Refused, args, out)
+}
+
+fn eval_text<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    writes: Writes,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
     let text = args.next()?;
     // What is wrong with the keys is said before what is wrong with the script.
-    split_arguments(&mut args.clone())?;
-    let script = call.server.scripts.add(text)?;
-    run(call, unit, &script, Writes::Refused, args, out)
+    let input = split_arguments(args)?;
+    let sha = sha_of(text);
+    let find = |server: &Server| server.scripts.add(text);
+    run(call, unit, &sha, find, writes, input, args.all(), out)
 }
 
 fn evalsha<'c>(
@@ -138,8 +147,7 @@ fn evalsha<'c>(
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
-    let script = find(call, args)?;
-    run(call, unit, &script, Writes::Allowed, args, out)
+    eval_known(call, unit, Writes::Allowed, args, out)
 }
 
 fn evalsha_ro<'c>(
@@ -148,15 +156,21 @@ fn evalsha_ro<'c>(
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
-    let script = find(call, args)?;
-    run(call, unit, &script, Writes::Refused, args, out)
+    eval_known(call, unit, Writes::Refused, args, out)
 }
 
-fn find(call: &Call<'_>, args: &mut Args<'_>) -> Result<Arc<Script>, Error> {
+fn eval_known<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    writes: Writes,
+    args: &mut Args<'_>,
+    out: &mut Reply,
+) -> Outcome {
     const MISSING: Error = Error::text("NOSCRIPT No matching script. Please use EVAL.");
     let sha = parse_sha(args.next()?).ok_or(MISSING)?;
-    split_arguments(&mut args.clone())?;
-    call.server.scripts.find(&sha).ok_or(MISSING)
+    let input = split_arguments(args)?;
+    let find = |server: &Server| server.scripts.find(&sha).ok_or(MISSING);
+    run(call, unit, &sha, find, writes, input, args.all(), out)
 }
 
 /// Whether the variant of the command lets the script write.
@@ -188,34 +202,42 @@ pub(super) fn split_arguments<'a>(
     Ok(rest.split_at(count))
 }
 
+/// Runs a script, which `find` finds where this thread has not compiled it yet.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "what EVAL's four variants have in common"
+)]
 fn run<'c>(
     call: &mut Call<'c>,
     unit: &mut Unit<'c>,
-    script: &Arc<Script>,
+    sha: &Sha,
+    find: impl FnOnce(&Server) -> Result<Arc<Script>, Error>,
     writes: Writes,
-    args: &mut Args<'_>,
+    (keys, arguments): (&[&[u8]], &[&[u8]]),
+    command: &[&[u8]],
     out: &mut Reply,
 ) -> Outcome {
-    let (keys, arguments) = split_arguments(args)?;
-    if !script.flags.undeclared {
-        admit(call, script.flags, writes)?;
-    }
-    let name = std::str::from_utf8(&script.sha).unwrap_or_default();
+    let name = std::str::from_utf8(sha).unwrap_or_default();
     with_engine(call, |call, engine| {
-        let compiled = engine.compile(script).inspect_err(|_| {
-            call.server.scripts.remove(&script.sha);
-        })?;
+        let compiled = match engine.find(sha) {
+            Some(compiled) => compiled,
+            None => {
+                let script = find(call.server)?;
+                engine.compile(&script).inspect_err(|_| {
+                    call.server.scripts.remove(sha);
+                })?
+            }
+        };
+        if !compiled.flags.undeclared {
+            admit(call, compiled.flags, writes)?;
+        }
         let program = Program {
             compiled,
-            input: Input::Globals,
-            flags: script.flags,
+            input: Input::Globals(keys, arguments),
             is_read_only: writes == Writes::Refused,
             name,
         };
-        engine
-            .set_arguments(keys, arguments)
-            .map_err(|error| Error::owned(format!("ERR {error}")))?;
-        locked(call, unit, keys, "", args.all(), |call, unit| {
+        locked(call, unit, keys, "", command, |call, unit| {
             engine.run(call, unit, &program, out)
         })
     })?;
@@ -253,8 +275,8 @@ pub(super) fn with_engine<'c, R>(
             .map_err(|error| Error::owned(format!("ERR cannot start the interpreter: {error}")))?,
     };
     engine.catch_up(call.server);
-    let before = engine.memory_bytes();
     let ended = catch_unwind(AssertUnwindSafe(|| work(call, &mut engine)));
+    let (before, after) = engine.note_memory();
     let Ok(result) = ended else {
         // The binding to the interpreter panics when a script exhausts its slots. That
         // interpreter is not to be trusted any more; the next script gets a new one, and
@@ -269,9 +291,7 @@ pub(super) fn with_engine<'c, R>(
             "ERR the script needs more than the interpreter can hold at a time",
         ));
     };
-    call.server
-        .scripts
-        .note_memory(before, engine.memory_bytes());
+    call.server.scripts.note_memory(before, after);
     call.local.engine = Some(engine);
     result
 }

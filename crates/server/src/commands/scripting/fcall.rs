@@ -1,5 +1,6 @@
 //! FCALL and FCALL_RO: a function of a library.
 
+use ochre_lua::Input;
 use ochre_resp::Reply;
 
 use super::eval::{
@@ -9,7 +10,7 @@ use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
-use crate::script::{Input, Program};
+use crate::script::Program;
 use crate::unit::Unit;
 
 pub const FCALL: Command = Command {
@@ -82,11 +83,10 @@ fn run<'c>(
     admit(call, flags, writes)?;
     let name = std::str::from_utf8(function).unwrap_or_default();
     with_engine(call, |call, engine| {
-        let compiled = engine.callback(&library, function)?;
+        let compiled = engine.callback(&library, function, flags)?;
         let program = Program {
             compiled,
             input: Input::Passed(keys, arguments),
-            flags,
             is_read_only: writes == Writes::Refused,
             name,
         };

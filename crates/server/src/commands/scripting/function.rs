@@ -8,7 +8,8 @@ use super::eval::with_engine;
 use super::script::end;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
-use crate::error::Error;
+use crate::config::choices::RdbVersion;
+use crate::error::{Error, quoted};
 use crate::execute::Call;
 use crate::gates;
 use crate::script::functions::{Existing, Library, Shelf, Source};
@@ -69,8 +70,20 @@ fn dump(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     } else {
         Compression::Off
     };
-    out.bulk(&ochre_rdb::dump_functions(texts, Version::V11, compression));
+    let version = match call.live.config.persistence.rdb_version {
+        RdbVersion::V10 => Version::V10,
+        RdbVersion::V11 => Version::V11,
+    };
+    out.bulk(&ochre_rdb::dump_functions(texts, version, compression));
     Ok(Flow::Done)
+}
+
+/// The error of a subcommand with too many arguments, which is named as the client did.
+fn too_many(args: &Args<'_>) -> Error {
+    let name = String::from_utf8_lossy(quoted(args.all()[1], 128));
+    Error::owned(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try FUNCTION HELP."
+    ))
 }
 
 const FLUSH: Command = Command {
@@ -94,9 +107,7 @@ fn flush<'c>(
     out: &mut Reply,
 ) -> Outcome {
     if args.len() > 1 {
-        return Err(Error::text(
-            "ERR unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.",
-        ));
+        return Err(too_many(args));
     }
     if !args.is_empty() && !args.keyword("SYNC") && !args.keyword("ASYNC") {
         return Err(Error::text(
@@ -272,9 +283,7 @@ fn restore<'c>(
 ) -> Outcome {
     let payload = args.next()?;
     if args.len() > 1 {
-        return Err(Error::text(
-            "ERR unknown subcommand or wrong number of arguments for 'restore'. Try FUNCTION HELP.",
-        ));
+        return Err(too_many(args));
     }
     let mut existing = Existing::Keep;
     let mut flushes = false;
