@@ -479,6 +479,8 @@ impl FileWriter {
     fn write(&mut self, chunk: &Chunk) -> Result<(), Failure> {
         let mut bytes = chunk.bytes();
         while !bytes.is_empty() {
+            // It may have been ordered since the last look, before these bytes came.
+            self.switch_if_due()?;
             let start = chunk.end() - bytes.len() as u64;
             let now = match self.aof().next_switch() {
                 Some(at) if at > start && at < chunk.end() => (at - start) as usize,
@@ -486,9 +488,6 @@ impl FileWriter {
             };
             self.append(&bytes[..now])?;
             bytes = &bytes[now..];
-            if !bytes.is_empty() {
-                self.switch_if_due()?;
-            }
         }
         Ok(())
     }

@@ -118,6 +118,25 @@ fn nothing_acknowledged_is_lost_at_any_moment() {
     });
 }
 
+/// One rewrite after the other: each time the writing thread must go over to another
+/// increment at exactly the right change, whatever it is doing.
+#[test]
+fn no_change_misses_its_increment() {
+    let server = Fixture::start(&appending(AppendFsync::Always), FaultyDisk::new(24));
+    under_load(&server, |counts| {
+        for group in 0..20 {
+            for _ in 0..15 {
+                server.run_job("BGREWRITEAOF");
+            }
+            let acknowledged = read(counts, |count| &count.acknowledged);
+            let left = server.disk.crash();
+            let sent = read(counts, |count| &count.sent);
+            let left = Fixture::start(&appending(AppendFsync::Always), left);
+            compare(&left, &acknowledged, &sent, &format!("group {group}"));
+        }
+    });
+}
+
 #[test]
 fn nothing_acknowledged_is_lost_while_the_disk_fails_and_recovers() {
     let server = Fixture::start(&appending(AppendFsync::Always), FaultyDisk::new(22));

@@ -75,7 +75,8 @@ impl Dataset {
             1 | 2 => Change::Count,
             3 => Change::Text,
             4 => Change::Push,
-            5 if self.list.is_empty() => Change::Push,
+            // One element stays, so that the list never is what it was.
+            5 if self.list.len() < 2 => Change::Push,
             5 => Change::Pop,
             6 => Change::Pair,
             7 => Change::Script,
@@ -237,10 +238,7 @@ impl Dataset {
             count: number_of(count)?.unwrap_or(0),
             pair: [number_of(a)?, number_of(b)?],
             scripted: number_of(x)?,
-            until: match number_of(until)? {
-                Some(value) => Some((value, deadline.integer().unwrap_or(-1) as u64)),
-                None => None,
-            },
+            until: number_of(until)?.map(|value| (value, deadline.integer().unwrap_or(-1) as u64)),
             fields: fields_of(fields)?,
             pushed_by_script: numbers_of(y)?,
             text,
@@ -381,6 +379,23 @@ mod tests {
             assert_eq!(found, Some(steps));
         }
         assert_eq!(after(9).found_after(OWNER, &after(3), 3, 8), None);
+    }
+
+    #[test]
+    fn no_state_comes_twice() {
+        for number in 0..20 {
+            let owner = Owner {
+                number,
+                seed: number as u64,
+            };
+            let mut state = Dataset::default();
+            let mut states = vec![state.clone()];
+            for step in 1..=60 {
+                state.step(owner, step);
+                assert!(!states.contains(&state), "step {step} of {owner:?}");
+                states.push(state.clone());
+            }
+        }
     }
 
     #[test]
