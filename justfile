@@ -25,6 +25,11 @@ differential *ARGS:
     cargo build -p ochre-server
     cargo run -p ochre-testkit --example differential -- --subject target/debug/ochre {{ARGS}}
 
+# Kill a server under load again and again and look what it has kept: see README.md.
+crash *ARGS:
+    cargo build --release -p ochre-server
+    cargo run --release -p ochre-testkit --example crash -- --subject target/release/ochre {{ARGS}}
+
 # Fuzz a target (needs nightly and cargo-fuzz): request, packed or dump.
 fuzz TARGET *ARGS:
     cargo +nightly fuzz run {{TARGET}} {{ARGS}}

@@ -261,7 +261,7 @@ impl<'s> Unit<'s> {
             let persistence = &call.server.persistence;
             call.session.wrote_to = persistence.journal.append(&self.record, Wrap::Unit);
             // Whatever was known of the disk before: this must be there before its reply.
-            call.local.withholding |= persistence.withholds();
+            call.local.withholding |= persistence.withholds_changes();
             self.record.clear();
             call.local.record = std::mem::take(&mut self.record);
         }

@@ -693,7 +693,15 @@ impl Handler for Desk {
                         }
                     });
                 }
-                Mail::Served { to, wait, reply } => self.unblock(reactor, to, wait, reply),
+                Mail::Served { to, wait, reply } => {
+                    // It may tell of a change that was made before the disk failed.
+                    let is_change = !reply.starts_with(b"-");
+                    if is_change && self.server.persistence.withholds_changes() {
+                        reactor.withhold(true);
+                    }
+                    self.unblock(reactor, to, wait, reply);
+                    reactor.withhold(self.local.withholding);
+                }
                 Mail::Ready { to, ready } => self.with(reactor, to, |_, engine, connection, _| {
                     blocking::serve_key_again(&mut engine.call(&mut connection.session), ready);
                 }),

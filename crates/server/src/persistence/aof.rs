@@ -20,9 +20,10 @@
 //! is published as durable is on disk; the journal is kept from the first byte that a
 //! failure could still undo.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -75,11 +76,14 @@ pub struct Aof {
     /// A [`Durability`]: one word, so that nobody sees writes allowed and replies free
     /// where they must wait.
     durability: AtomicU8,
+    /// Whether replies to changes wait for the disk, be it that it fails.
+    always: AtomicBool,
     failure: Mutex<String>,
     /// Apart from what every command looks at.
     offsets: Box<Offsets>,
     orders: Mutex<Orders>,
     carried_out: Condvar,
+    stop_ordered: Condvar,
     /// The files; `None` while there is no append-only file.
     pub folder: Mutex<Option<AofFolder>>,
     /// Bytes of all files after the last rewrite or at the start.
@@ -100,7 +104,9 @@ struct Offsets {
 
 #[derive(Debug, Default)]
 struct Orders {
-    switch: Option<Switch>,
+    /// In the order of their offsets. There are several only while the disk is slow or
+    /// fails: a rewrite does not wait for the one before it to be followed.
+    switches: VecDeque<Switch>,
     sync: bool,
     stop: bool,
 }
@@ -141,12 +147,20 @@ impl Aof {
         } else {
             Durability::Free
         };
+        self.always
+            .store(wanted == Durability::Withheld, Ordering::SeqCst);
         // An error means that the disk fails.
         let _ = self
             .durability
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |old| {
                 (old != Durability::Failing as u8).then_some(wanted as u8)
             });
+    }
+
+    /// Whether replies to changes wait for the disk, also while it fails.
+    #[inline]
+    pub fn is_always(&self) -> bool {
+        self.always.load(Ordering::SeqCst)
     }
 
     /// Up to which offset of the journal replies may leave.
@@ -204,12 +218,12 @@ impl Aof {
     /// Has what comes behind `at` written to another file. Called under all locks, when
     /// the journal ends at `at`.
     pub fn switch(&self, at: u64, file: Box<dyn DiskFile>) {
-        self.orders.lock().switch = Some(Switch { at, file });
+        self.orders.lock().switches.push_back(Switch { at, file });
     }
 
-    /// Takes back a switch that has not been carried out.
-    pub fn cancel_switch(&self) -> bool {
-        self.orders.lock().switch.take().is_some()
+    /// Where the next switch is ordered.
+    fn next_switch(&self) -> Option<u64> {
+        self.orders.lock().switches.front().map(|switch| switch.at)
     }
 }
 
@@ -226,21 +240,23 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
         .durable
         .store(cursor.position(), Ordering::SeqCst);
     *aof.orders.lock() = Orders::default();
-    let length = file.len()?;
+    let start = Mark {
+        offset: cursor.position(),
+        length: file.len()?,
+    };
+    let policy = server.live().config.persistence.append_fsync;
+    // Whoever writes before the thread runs must wait for it.
+    aof.set_policy(policy);
     let writer = FileWriter {
         server: server.clone(),
-        synced: Mark {
-            offset: cursor.position(),
-            length,
-        },
-        written: Mark {
-            offset: cursor.position(),
-            length,
-        },
+        synced: start,
+        written: start,
+        kept: start,
         cursor,
         file,
+        uncut: None,
         synced_at: Instant::now(),
-        policy: server.live().config.persistence.append_fsync,
+        policy,
         stamps: false,
         last_stamp_s: 0,
     };
@@ -255,6 +271,7 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
 pub fn stop(server: &Server) {
     let aof = &server.persistence.aof;
     aof.orders.lock().stop = true;
+    aof.stop_ordered.notify_all();
     server.persistence.journal.wake_all();
     let thread = aof.thread.lock().take();
     if let Some(thread) = thread {
@@ -262,6 +279,7 @@ pub fn stop(server: &Server) {
         let _ = thread.join();
     }
     aof.set_phase(Phase::Off);
+    aof.always.store(false, Ordering::SeqCst);
     aof.durability
         .store(Durability::Free as u8, Ordering::SeqCst);
     tell_workers(server, Tell::All);
@@ -321,11 +339,29 @@ struct FileWriter {
     synced: Mark,
     /// Up to where all was written.
     written: Mark,
+    /// From where on the journal is kept, to be written again if need be.
+    kept: Mark,
+    /// What a failure left behind here could not be cut off yet.
+    uncut: Option<u64>,
     synced_at: Instant,
     policy: AppendFsync,
     /// `aof-timestamp-enabled`
     stamps: bool,
     last_stamp_s: i64,
+}
+
+/// What the disk did not do.
+#[derive(Debug)]
+enum Failure {
+    Write(io::Error),
+    /// Nothing is known of what was written since the last success.
+    Sync(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
 }
 
 /// What the thread does next.
@@ -341,10 +377,24 @@ impl FileWriter {
             self.follow_config();
             match self.turn() {
                 Next::Go => {}
-                Next::Retry => self.cursor.wait(Some(RETRY)),
+                Next::Retry => self.pause(),
                 Next::Stop => return,
             }
         }
+    }
+
+    /// Waits before another attempt, unless the thread is to end. There is something to
+    /// read meanwhile: what could not be written.
+    fn pause(&self) {
+        let aof = self.aof();
+        let deadline = Instant::now() + RETRY;
+        let mut orders = aof.orders.lock();
+        while !orders.stop
+            && !aof
+                .stop_ordered
+                .wait_until(&mut orders, deadline)
+                .timed_out()
+        {}
     }
 
     fn aof(&self) -> &Aof {
@@ -365,8 +415,8 @@ impl FileWriter {
             let mut orders = self.aof().orders.lock();
             (orders.stop, std::mem::take(&mut orders.sync))
         };
-        if let Err(error) = self.write_all() {
-            return self.failed("writing", &error, stop);
+        if let Err(failure) = self.write_all() {
+            return self.failed(failure, stop);
         }
         let due = match self.policy {
             AppendFsync::Always => true,
@@ -375,8 +425,8 @@ impl FileWriter {
         };
         let is_behind = self.synced.offset < self.written.offset;
         if is_behind && (stop || sync || due && !self.spares_the_disk()) {
-            if let Err(error) = self.sync() {
-                return self.failed("syncing", &error, stop);
+            if let Err(failure) = self.sync() {
+                return self.failed(failure, stop);
             }
         }
         self.succeeded();
@@ -419,7 +469,11 @@ impl FileWriter {
             && self.server.persistence.jobs.is_running()
     }
 
-    fn write_all(&mut self) -> io::Result<()> {
+    fn write_all(&mut self) -> Result<(), Failure> {
+        if let Some(length) = self.uncut {
+            self.file.set_len(length)?;
+            self.uncut = None;
+        }
         loop {
             self.switch_if_due()?;
             let Some(chunk) = self.cursor.read() else {
@@ -430,38 +484,39 @@ impl FileWriter {
     }
 
     /// Goes over to another file where one was ordered from here on.
-    fn switch_if_due(&mut self) -> io::Result<()> {
-        let at = self.aof().orders.lock().switch.as_ref().map(|s| s.at);
-        if at != Some(self.written.offset) {
-            return Ok(());
-        }
-        // What comes later must not be on disk before what came earlier.
-        self.sync()?;
-        let switch = self.aof().orders.lock().switch.take();
-        if let Some(switch) = switch {
+    fn switch_if_due(&mut self) -> Result<(), Failure> {
+        while self.aof().next_switch() == Some(self.written.offset) {
+            // What comes later must not be on disk before what came earlier.
+            self.sync()?;
+            let mut orders = self.server.persistence.aof.orders.lock();
+            let Some(switch) = orders.switches.front() else {
+                break;
+            };
             let length = switch.file.len()?;
-            self.file = switch.file;
+            if let Some(switch) = orders.switches.pop_front() {
+                self.file = switch.file;
+            }
             self.written.length = length;
             self.synced.length = length;
+            self.kept.length = length;
             self.last_stamp_s = 0;
         }
         Ok(())
     }
 
-    /// Writes a part of the journal, in two where the file changes within.
-    fn write(&mut self, chunk: &Chunk) -> io::Result<()> {
-        let switch_at = self.aof().orders.lock().switch.as_ref().map(|s| s.at);
-        let bytes = chunk.bytes();
-        let (now, later) = match switch_at {
-            Some(at) if at > chunk.start && at < chunk.end() => {
-                bytes.split_at((at - chunk.start) as usize)
-            }
-            _ => (bytes, &bytes[..0]),
-        };
-        self.append(now)?;
-        if !later.is_empty() {
+    /// Writes a part of the journal, piece by piece where the file changes within.
+    fn write(&mut self, chunk: &Chunk) -> Result<(), Failure> {
+        let mut bytes = chunk.bytes();
+        while !bytes.is_empty() {
+            // It may have been ordered since the last look, before these bytes came.
             self.switch_if_due()?;
-            self.append(later)?;
+            let start = chunk.end() - bytes.len() as u64;
+            let now = match self.aof().next_switch() {
+                Some(at) if at > start && at < chunk.end() => (at - start) as usize,
+                _ => bytes.len(),
+            };
+            self.append(&bytes[..now])?;
+            bytes = &bytes[now..];
         }
         Ok(())
     }
@@ -490,21 +545,23 @@ impl FileWriter {
             .written
             .store(self.written.offset, Ordering::SeqCst);
         if self.policy != AppendFsync::Always {
-            self.cursor.release(self.written.offset);
+            self.kept = self.written;
+            self.cursor.release(self.kept.offset);
         }
         Ok(())
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> Result<(), Failure> {
         let started = Instant::now();
-        self.file.sync_data()?;
+        self.file.sync_data().map_err(Failure::Sync)?;
         let now = Instant::now();
         if now - started > 2 * SYNC_PERIOD {
             self.aof().delayed_syncs.fetch_add(1, Ordering::Relaxed);
         }
         self.synced_at = now;
         self.synced = self.written;
-        self.cursor.release(self.synced.offset);
+        self.kept = self.written;
+        self.cursor.release(self.kept.offset);
         self.aof()
             .offsets
             .durable
@@ -532,45 +589,28 @@ impl FileWriter {
     }
 
     /// Notes a failure and undoes what it may have left behind.
-    fn failed(&mut self, what: &str, error: &io::Error, stop: bool) -> Next {
-        let text = match error.raw_os_error() {
-            Some(_) => {
-                let text = error.to_string();
-                text.split(" (os error").next().unwrap_or(&text).to_owned()
-            }
-            None => error.to_string(),
+    fn failed(&mut self, failure: Failure, stop: bool) -> Next {
+        // After a failed sync as much is written again as is still there.
+        let (what, error, whole) = match failure {
+            Failure::Write(error) => ("writing", error, self.written),
+            Failure::Sync(error) => ("syncing", error, self.kept),
         };
-        *self.aof().failure.lock() = text.clone();
-        let before = self
-            .aof()
-            .durability
-            .swap(Durability::Failing as u8, Ordering::SeqCst);
-        if before != Durability::Failing as u8 {
-            self.server
-                .log
-                .warning(&format!("Error {what} the append-only file: {text}"));
-        }
-        // After a failed sync nothing is known of what was written since the last.
-        let whole = if what == "syncing" && self.policy == AppendFsync::Always {
-            self.synced
-        } else {
-            self.written
-        };
-        let cut = self.file.set_len(whole.length);
-        if let Err(error) = cut {
+        self.note_failure(what, &error);
+        if let Err(error) = self.file.set_len(whole.length) {
+            self.uncut = Some(whole.length);
             self.server.log.warning(&format!(
                 "Could not remove short write from the append-only file. The server may refuse \
                  to load the AOF the next time it starts. ftruncate: {error}"
             ));
         }
-        let aof = self.aof();
+        let aof = &self.server.persistence.aof;
         aof.offsets
             .current_bytes
             .fetch_sub(self.written.length - whole.length, Ordering::Relaxed);
         aof.offsets.written.store(whole.offset, Ordering::SeqCst);
         self.written = whole;
         self.cursor.rewind(whole.offset);
-        self.aof().carried_out.notify_all();
+        aof.carried_out.notify_all();
         if stop {
             self.server
                 .log
@@ -578,5 +618,26 @@ impl FileWriter {
             return Next::Stop;
         }
         Next::Retry
+    }
+
+    /// Has writes refused from now on, and says why.
+    fn note_failure(&self, what: &str, error: &io::Error) {
+        let text = match error.raw_os_error() {
+            Some(_) => {
+                let text = error.to_string();
+                text.split(" (os error").next().unwrap_or(&text).to_owned()
+            }
+            None => error.to_string(),
+        };
+        let aof = self.aof();
+        aof.failure.lock().clone_from(&text);
+        let before = aof
+            .durability
+            .swap(Durability::Failing as u8, Ordering::SeqCst);
+        if before != Durability::Failing as u8 {
+            self.server
+                .log
+                .warning(&format!("Error {what} the append-only file: {text}"));
+        }
     }
 }

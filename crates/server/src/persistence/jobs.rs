@@ -23,6 +23,7 @@ use ochre_journal::disk::DiskFile;
 use ochre_rdb::{ChecksumPolicy, Compression, Version};
 use parking_lot::{Condvar, Mutex};
 
+use super::aof::Phase;
 use super::rewrite;
 use super::snapshot::{self, Form, Progress};
 use crate::blocking::Blocked;
@@ -32,6 +33,10 @@ use crate::server::Server;
 
 /// After so many seconds a failed snapshot of the save rules is tried again.
 const RETRY_SECONDS: i64 = 5;
+/// So many rewrites may fail in a row before the next attempts are put off.
+const FREE_REWRITE_FAILURES: u64 = 2;
+/// For how long attempts are put off at most.
+const REWRITE_DELAY_MINUTES_MAX: i64 = 60;
 
 /// A snapshot's file is sent towards the disk in steps of this size, so that the end has
 /// little to wait for and other files are not held up.
@@ -257,8 +262,11 @@ impl Drop for Ticket {
                     status.rewrite_failures_in_a_row = 0;
                 } else {
                     status.rewrite_failures_in_a_row += 1;
-                    let minutes = 1 << status.rewrite_failures_in_a_row.min(6).saturating_sub(1);
-                    status.rewrite_not_before_s = now_s + 60 * minutes;
+                    let failures = status.rewrite_failures_in_a_row;
+                    if let Some(beyond @ 1..) = failures.checked_sub(FREE_REWRITE_FAILURES) {
+                        let minutes = (1 << beyond.min(7) >> 1).min(REWRITE_DELAY_MINUTES_MAX);
+                        status.rewrite_not_before_s = now_s + 60 * minutes;
+                    }
                 }
             }
         }
@@ -378,8 +386,18 @@ pub fn look_after(server: &Arc<Server>) {
         announce(server, Kind::BackgroundSave);
         return ticket.run_in_background();
     }
-    if now_s >= status.rewrite_not_before_s
-        && let Some(growth) = rewrite::growth_percent(server)
+    if now_s < status.rewrite_not_before_s {
+        return;
+    }
+    if server.persistence.aof.phase() == Phase::WaitsForRewrite {
+        // The first base could not be written, and there is no append-only file before it.
+        if let Ok(ticket) = Ticket::take(server, Kind::Rewrite) {
+            announce(server, Kind::Rewrite);
+            ticket.run_in_background();
+        }
+        return;
+    }
+    if let Some(growth) = rewrite::growth_percent(server)
         && let Ok(ticket) = Ticket::take(server, Kind::Rewrite)
     {
         server.log.notice(&format!(

@@ -93,6 +93,17 @@ impl Persistence {
         self.aof.durability() == Durability::Withheld
     }
 
+    /// Whether replies to changes that are made already are to wait for the disk, also
+    /// while it fails.
+    #[inline]
+    pub fn withholds_changes(&self) -> bool {
+        match self.aof.durability() {
+            Durability::Free => false,
+            Durability::Withheld => true,
+            Durability::Failing => self.aof.is_always(),
+        }
+    }
+
     /// Whether the last snapshot failed.
     #[inline]
     pub fn has_save_failed(&self) -> bool {

@@ -89,6 +89,15 @@ impl Server {
             .map_or(Path::new("."), |folder| folder.path())
     }
 
+    /// Kills it and has its folder stay when the handle goes; returns where that is.
+    pub fn keep_folder(&mut self) -> PathBuf {
+        self.kill_hard();
+        match self.folder.take() {
+            Some(folder) => folder.keep(),
+            None => PathBuf::from("."),
+        }
+    }
+
     /// Its process id while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)

@@ -34,6 +34,7 @@ pub enum Operation {
 pub(super) struct Faults {
     pub(super) failing_writes: u64,
     pub(super) failing_syncs: u64,
+    pub(super) failing_cuts: u64,
     pub(super) torn_write: Option<usize>,
     pub(super) space: Option<u64>,
     pub(super) until_halt: Option<u64>,
@@ -56,6 +57,7 @@ impl Faults {
         match operation {
             Operation::Sync | Operation::SyncFolder => count_down(&mut self.failing_syncs),
             Operation::Write => count_down(&mut self.failing_writes),
+            Operation::SetLen => count_down(&mut self.failing_cuts),
             _ => Ok(()),
         }
     }

@@ -66,6 +66,11 @@ impl FaultyDisk {
         self.state.lock().faults.failing_syncs = count;
     }
 
+    /// Lets the next `count` attempts to cut a file off fail with an input/output error.
+    pub fn fail_cuts(&self, count: u64) {
+        self.state.lock().faults.failing_cuts = count;
+    }
+
     /// Lets the next write write only so many of its bytes and report that, as a disk
     /// that is about to be full does; the one after it fails.
     pub fn tear_next_write(&self, bytes: usize) {
