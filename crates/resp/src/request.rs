@@ -157,6 +157,12 @@ impl Parser {
                 Some(b'*') => {}
                 Some(_) => return self.parse_inline(input, spans, limits),
             }
+            // Nearly every request has one to nine arguments: "*N\r\n".
+            if let Some(&[_, count @ b'1'..=b'9', b'\r', b'\n']) = input.get(self.at..self.at + 4) {
+                self.at += 4;
+                self.remaining = u64::from(count - b'0');
+                return self.parse_arguments(input, spans, limits);
+            }
             let Some((line, after)) = self.line(input, limits, ProtocolError::CountLineTooBig)?
             else {
                 return Ok(Status::Incomplete);

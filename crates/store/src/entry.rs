@@ -25,7 +25,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use ochre_structures::hash::hash_bytes;
-use ochre_structures::table::Slot;
+use ochre_structures::table::{Slot, prefetch_line};
 
 use crate::object::Object;
 
@@ -583,11 +583,14 @@ impl Entry {
     /// Prefetches the start of the entry.
     #[inline]
     pub fn prefetch(&self) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a prefetch has no effect on memory; the pointer is valid anyway.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.0.as_ptr().cast());
+        prefetch_line(self.0.as_ptr());
+    }
+
+    /// Prefetches the object behind the entry, which is read.
+    #[inline]
+    pub fn prefetch_object(&self) {
+        if let Some(object) = self.object() {
+            prefetch_line(object);
         }
     }
 }

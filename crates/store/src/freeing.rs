@@ -1,5 +1,9 @@
 //! The freeing thread: large values are dropped there, so that a DEL of a million
 //! members stalls nobody.
+//!
+//! Nobody waits for it, so it is less urgent than the workers: where there are no more
+//! cores than workers, it would take its share of their time in slices of milliseconds.
+//! Not least urgent, as memory that is not freed in time has to come from elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -120,7 +124,18 @@ impl Freer {
     }
 }
 
+/// The niceness of the freeing thread: about a tenth of a worker's share of a core.
+const NICENESS: i32 = 10;
+
+fn be_less_urgent() {
+    // To Linux a thread's priority is its own; elsewhere, or where it is forbidden, the
+    // thread is as urgent as any.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+}
+
 fn free_all(receiver: &Receiver<Garbage>, state: &State) {
+    be_less_urgent();
     while let Ok(garbage) = receiver.recv() {
         drop(garbage);
         state.pending.fetch_sub(1, Ordering::Relaxed);

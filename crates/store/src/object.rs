@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ochre_structures::field_map::FieldMap;
+use ochre_structures::hash::hash_bytes;
 use ochre_structures::list::List;
 use ochre_structures::member_set::MemberSet;
 use ochre_structures::sorted_set::SortedSet;
@@ -96,6 +97,35 @@ impl Object {
             Self::Stream(stream) => stream.node_count(),
             Self::Hash(map) => map.len(),
             Self::Set(set) => set.len(),
+        }
+    }
+
+    /// The hash by which the value finds the element that a command most likely names,
+    /// whose first and last arguments behind the key are these; 0 where nothing is found
+    /// by hash.
+    #[inline]
+    pub fn hash_of_named(&self, first: &[u8], last: &[u8]) -> u64 {
+        match self {
+            Self::Hash(_) => hash_bytes(first),
+            Self::Set(_) => MemberSet::hash_of(first),
+            // Behind its score, if there is one.
+            Self::SortedSet(_) => hash_bytes(last),
+            Self::String(_) | Self::List(_) | Self::Stream(_) => 0,
+        }
+    }
+
+    /// Begins to load what a command touches `step`-th (from 0): on the way to the
+    /// element with this hash, or to the ends. A step reads only what those before it
+    /// have loaded. Returns whether there are more.
+    #[inline]
+    pub fn prefetch_step(&self, step: usize, hash: u64) -> bool {
+        match self {
+            Self::String(_) => false,
+            Self::List(list) => list.prefetch_step(step),
+            Self::SortedSet(set) => set.prefetch_step(step, hash),
+            Self::Stream(stream) => stream.prefetch_step(step),
+            Self::Hash(map) => map.prefetch_step(step, hash),
+            Self::Set(set) => set.prefetch_step(step, hash),
         }
     }
 

@@ -11,7 +11,9 @@ use ochre_store::Hashed;
 use ochre_structures::hash::hash_bytes;
 use smallvec::SmallVec;
 
+use super::ahead::{Ahead, Target};
 use super::connection::{Connection, Partial, Stall};
+use crate::commands::spec::Group;
 use crate::commands::table::{KeyPlan, Known};
 use crate::execute::{self, Call, Executed, Local};
 use crate::live::Live;
@@ -19,7 +21,7 @@ use crate::server::Server;
 use crate::session::{ReplyMode, Session};
 
 /// Requests parsed ahead.
-const GROUP: usize = 16;
+pub const GROUP: usize = 16;
 /// A large argument's buffer grows with what has arrived, by at most this much ahead.
 const FILL_AHEAD_BYTES: usize = 1 << 20;
 
@@ -29,6 +31,7 @@ pub struct Reader {
     parser: Parser,
     spans: Vec<Span>,
     requests: Vec<Request>,
+    ahead: Ahead,
 }
 
 /// The hashes of a group's keys, request by request.
@@ -168,7 +171,7 @@ impl Reader {
             .collect();
         let hashes = self.hash_keys(&known, input);
         if self.requests.len() > 1 {
-            prefetch(engine.server, connection.session.db, &hashes);
+            self.load_ahead(engine.server, connection.session.db, &known, &hashes, input);
         }
         for index in 0..self.requests.len() {
             let request = self.requests[index];
@@ -230,6 +233,38 @@ impl Reader {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Has the memory loaded that the group's requests will touch.
+    fn load_ahead(
+        &mut self,
+        server: &Server,
+        db: u16,
+        known: &[Option<&Known>],
+        hashes: &Hashes,
+        input: &[u8],
+    ) {
+        let mut targets: SmallVec<[Target<'_>; GROUP]> = SmallVec::new();
+        for ((request, known), hash) in self.requests.iter().zip(known).zip(hashes) {
+            let (Some(known), Some(hash)) = (known, *hash) else {
+                continue;
+            };
+            let KeyPlan::One(at) = known.plan else {
+                continue;
+            };
+            let spans = &self.spans[request.spans.0..request.spans.1];
+            let is_collection = !matches!(known.command.group, Group::String | Group::Generic);
+            targets.push(Target {
+                hash,
+                key: spans[at].of(input),
+                ends: is_collection.then(|| {
+                    let behind = &spans[at + 1..];
+                    [behind.first(), behind.last()]
+                        .map(|span| span.map_or(&[][..], |span| span.of(input)))
+                }),
+            });
+        }
+        self.ahead.load(&server.store, db, &targets);
     }
 
     /// Feeds the connection's partial request from `input`, byte for byte as many as it
@@ -321,29 +356,6 @@ impl Reader {
         }
         let stash = std::mem::take(&mut connection.stash);
         self.read(engine, connection, &stash, out);
-    }
-}
-
-/// Touches the stripes, then the buckets, then the entries of the group's keys, each
-/// stage for all keys before the next, so that their cache misses overlap.
-fn prefetch(server: &Server, db: u16, hashes: &Hashes) {
-    let store = &server.store;
-    for hash in hashes.iter().flatten() {
-        store.stripes.prefetch(store.stripe_of_hash(*hash));
-    }
-    for &hash in hashes.iter().flatten() {
-        if let Some(stripe) = store.stripes.try_lock_one(store.stripe_of_hash(hash))
-            && let Some(database) = stripe.database(db)
-        {
-            database.table().prefetch_bucket(hash);
-        }
-    }
-    for &hash in hashes.iter().flatten() {
-        if let Some(stripe) = store.stripes.try_lock_one(store.stripe_of_hash(hash))
-            && let Some(database) = stripe.database(db)
-        {
-            database.table().candidates(hash, |entry| entry.prefetch());
-        }
     }
 }
 

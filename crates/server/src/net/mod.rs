@@ -2,6 +2,7 @@
 //!
 //! Not here: what the bytes mean (`ochre-resp`) and what they do (the commands).
 
+mod ahead;
 pub mod connection;
 pub mod input;
 pub mod listener;

@@ -126,7 +126,7 @@ impl<'a> HashRef<'a> {
         Ok(Self { form, now_ms })
     }
 
-    /// The number of fields. O(1); O(n / 400) and more while fields past their deadline
+    /// The number of fields. O(1); O(n / 1500) and more while fields past their deadline
     /// wait to be removed.
     pub fn len(&self) -> usize {
         match self.form {
@@ -489,7 +489,7 @@ impl<'e> HashMut<'e> {
     }
 
     /// Removes fields past their deadline and hands their names to `removed`, in about
-    /// `slices` times 400 of a large hash's fields.
+    /// `slices` times 1500 of a large hash's fields.
     pub fn expire_due(&mut self, now_ms: u64, slices: usize, mut removed: impl FnMut(&[u8])) {
         if let Some(map) = self.table() {
             map.expire_due(now_ms, slices, removed);

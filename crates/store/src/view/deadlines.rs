@@ -53,7 +53,7 @@ impl WriteView<'_, '_> {
     }
 
     /// Removes fields of the hash `key` that are past their deadline, and the key with the
-    /// last of them; records and announces that. Of a large hash, about 400 fields a
+    /// last of them; records and announces that. Of a large hash, about 1500 fields a
     /// slice. Returns whether the key is gone.
     pub fn expire_fields(&mut self, key: &[u8], slices: usize) -> bool {
         let spot = self.scope.locate(key);

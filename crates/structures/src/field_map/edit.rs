@@ -109,7 +109,7 @@ impl FieldMap {
     }
 
     /// Removes fields past their deadline and hands their names to `removed`, in up to
-    /// `max_segments` segments of the table (about 400 fields each). Returns whether some
+    /// `max_segments` segments of the table (about 1500 fields each). Returns whether some
     /// may be left.
     pub fn expire_due(
         &mut self,
@@ -141,7 +141,7 @@ impl FieldMap {
         visited == max_segments && self.earliest_deadline_ms() <= now_ms
     }
 
-    /// Frees about 400 fields. False when there was nothing left. For dropping a large
+    /// Frees about 1500 fields. False when there was nothing left. For dropping a large
     /// map in slices.
     pub fn drop_some(&mut self) -> bool {
         // Sizes need not be followed any more: the map is on its way out.

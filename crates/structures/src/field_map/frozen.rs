@@ -28,14 +28,14 @@ impl FrozenFieldMap {
         self.records.iter().map(Record::view)
     }
 
-    /// Visits a slice of the fields (about 400), the first one at 0; returns the number
+    /// Visits a slice of the fields (about 1500), the first one at 0; returns the number
     /// of the next one, `None` after the last.
     pub fn visit_slice(&self, slice: usize, mut visit: impl FnMut(FieldRef<'_>)) -> Option<usize> {
         self.records
             .visit_from(slice, |record| visit(record.view()))
     }
 
-    /// Visits a slice of the fields (about 400) and lets go of it; false when there was
+    /// Visits a slice of the fields (about 1500) and lets go of it; false when there was
     /// nothing left.
     pub fn take_slice(&mut self, visit: impl FnMut(FieldRef<'_>)) -> bool {
         if let Some(last) = self.records.segment_count().checked_sub(1) {

@@ -123,8 +123,8 @@ impl FieldMap {
         due
     }
 
-    /// The map as it is now, in O(n / 400) pointer copies. While the result lives, a
-    /// write copies the segment (about 400 slots) that it touches, the first time, and
+    /// The map as it is now, in O(n / 1500) pointer copies. While the result lives, a
+    /// write copies the segment (about 1500 slots) that it touches, the first time, and
     /// the record that it changes.
     pub fn freeze(&self) -> FrozenFieldMap {
         FrozenFieldMap::new(self.records.freeze())
@@ -135,10 +135,11 @@ impl FieldMap {
         self.records.memory_bytes() + self.blob_bytes
     }
 
-    /// Begins to load what a lookup of `field` needs first.
+    /// Begins to load what is touched `step`-th on the way to the field with this hash;
+    /// returns whether there are more steps. See [`SharedTable::prefetch_step`].
     #[inline]
-    pub fn prefetch(&self, field: &[u8]) {
-        self.records.prefetch_bucket(hash_bytes(field));
+    pub fn prefetch_step(&self, step: usize, hash: u64) -> bool {
+        self.records.prefetch_step(step, hash)
     }
 }
 

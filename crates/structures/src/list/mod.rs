@@ -101,6 +101,18 @@ impl List {
         self.nodes.len()
     }
 
+    /// Begins to load what is touched `step`-th (from 0) on the way to either end:
+    /// spine, node, its bytes. A step reads only what those before it have loaded.
+    /// Returns whether there are more.
+    #[inline]
+    pub fn prefetch_step(&self, step: usize) -> bool {
+        if let (Some(front), Some(back)) = (self.nodes.front(), self.nodes.back()) {
+            front.prefetch_step(step, Side::Front);
+            back.prefetch_step(step, Side::Back);
+        }
+        step < 2
+    }
+
     /// The size in bytes of all nodes' contents: `ql_uncompressed_size` of DEBUG
     /// OBJECT. O(nodes).
     #[must_use]

@@ -2,8 +2,10 @@
 
 use triomphe::Arc;
 
+use super::Side;
 use super::strip::Strip;
 use crate::listpack::{self, Buffer, Element, Listpack, parse_integer};
+use crate::table::prefetch_line;
 
 /// What a node takes beside its content and its slot: the count of its owners and
 /// the handle of its bytes.
@@ -74,6 +76,20 @@ impl Slot {
         };
         slot.refresh();
         slot
+    }
+
+    /// See [`super::List::prefetch_step`].
+    #[inline]
+    pub(super) fn prefetch_step(&self, step: usize, side: Side) {
+        match step {
+            0 => prefetch_line(self),
+            1 => prefetch_line(&*self.node),
+            _ => {
+                if let Node::Packed(strip) = &*self.node {
+                    strip.prefetch(side);
+                }
+            }
+        }
     }
 
     /// The number of elements.

@@ -15,7 +15,9 @@
 //!
 //! Invariant: `start <= end <= room.len() <= u32::MAX`; the bytes outside mean nothing.
 
+use super::Side;
 use crate::listpack::Buffer;
+use crate::table::prefetch_line;
 
 /// Below this capacity in bytes, unused room is not worth giving back.
 const KEPT_BYTES: usize = 512;
@@ -43,6 +45,17 @@ impl Strip {
             start: 0,
             end: listpack.len() as u32,
             room: listpack.into_boxed_slice(),
+        }
+    }
+
+    /// Begins to load an end of the listpack, and its header.
+    #[inline]
+    pub(super) fn prefetch(&self, side: Side) {
+        let start = self.room.as_ptr().wrapping_add(self.start());
+        prefetch_line(start);
+        if side == Side::Back {
+            prefetch_line(self.room.as_ptr().wrapping_add(self.end()).wrapping_sub(64));
+            prefetch_line(self.room.as_ptr().wrapping_add(self.end()));
         }
     }
 

@@ -30,14 +30,14 @@ impl FrozenMemberSet {
         self.members.iter().map(Member::element)
     }
 
-    /// Visits a slice of the members (about 400), the first one at 0; returns the number
+    /// Visits a slice of the members (about 1500), the first one at 0; returns the number
     /// of the next one, `None` after the last.
     pub fn visit_slice(&self, slice: usize, mut visit: impl FnMut(Element<'_>)) -> Option<usize> {
         self.members
             .visit_from(slice, |member| visit(member.element()))
     }
 
-    /// Visits a slice of the members (about 400) and lets go of it; false when there was
+    /// Visits a slice of the members (about 1500) and lets go of it; false when there was
     /// nothing left.
     pub fn take_slice(&mut self, visit: impl FnMut(Element<'_>)) -> bool {
         if let Some(last) = self.members.segment_count().checked_sub(1) {

@@ -231,13 +231,13 @@ impl MemberSet {
             .scan(position, count, |member| emit(member.element()))
     }
 
-    /// The set as it is now, in O(n / 400) pointer copies. While the result lives, a
-    /// write copies the segment (about 400 slots) that it touches, the first time.
+    /// The set as it is now, in O(n / 1500) pointer copies. While the result lives, a
+    /// write copies the segment (about 1500 slots) that it touches, the first time.
     pub fn freeze(&self) -> FrozenMemberSet {
         FrozenMemberSet::new(self.members.freeze())
     }
 
-    /// Frees about 400 members. False when there was nothing left. For dropping a large
+    /// Frees about 1500 members. False when there was nothing left. For dropping a large
     /// set in slices.
     pub fn drop_some(&mut self) -> bool {
         // Sizes need not be followed any more: the set is on its way out.
@@ -250,12 +250,18 @@ impl MemberSet {
         self.members.memory_bytes() + self.blob_bytes
     }
 
-    /// Begins to load what a lookup of `member` needs first.
+    /// The hash of `member`, in whatever form it is kept.
     #[inline]
-    pub fn prefetch(&self, member: &[u8]) {
+    pub fn hash_of(member: &[u8]) -> u64 {
         let mut digits = itoa::Buffer::new();
-        let wanted = Wanted::new(member.into(), &mut digits);
-        self.members.prefetch_bucket(wanted.hash());
+        Wanted::new(member.into(), &mut digits).hash()
+    }
+
+    /// Begins to load what is touched `step`-th on the way to the member with this hash;
+    /// returns whether there are more steps. See [`SharedTable::prefetch_step`].
+    #[inline]
+    pub fn prefetch_step(&self, step: usize, hash: u64) -> bool {
+        self.members.prefetch_step(step, hash)
     }
 }
 

@@ -100,6 +100,12 @@ impl MemberIndex {
             .scan(position, count, |place| visit(place.position, place.leaf))
     }
 
+    /// Begins to load what is touched `step`-th on the way to the slot of this hash;
+    /// returns whether there are more steps.
+    pub(super) fn prefetch_step(&self, step: usize, hash: u64) -> bool {
+        step < 2 && self.places.prefetch_step(step, hash)
+    }
+
     /// Begins to load what a lookup of this hash needs first.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {

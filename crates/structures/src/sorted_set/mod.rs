@@ -94,10 +94,11 @@ impl SortedSet {
         Some(self.tree.leaf(leaf).score(position))
     }
 
-    /// Begins to load what a lookup of this member needs first: a hint, for members
-    /// that are looked up soon.
-    pub fn prefetch(&self, member: &[u8]) {
-        self.index.prefetch(hash_bytes(member));
+    /// Begins to load what is touched `step`-th (from 0) on the way to the member with
+    /// this hash; returns whether there are more steps. A hint, for members that are
+    /// looked up soon.
+    pub fn prefetch_step(&self, step: usize, hash: u64) -> bool {
+        self.index.prefetch_step(step, hash)
     }
 
     /// Adds a member, or gives it another score. O(log n) for a new member; for a

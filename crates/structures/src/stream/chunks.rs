@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use triomphe::Arc;
 
 use super::StreamId;
+use crate::table::prefetch_line;
 
 /// The most pairs in a chunk.
 pub(super) const MAX_CHUNK: usize = 64;
@@ -74,6 +75,25 @@ impl<V> Default for Chunks<V> {
 impl<V> Chunks<V> {
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Begins to load what is touched `step`-th (from 0) on the way to the last pair; a
+    /// step reads only what those before it have loaded.
+    #[inline]
+    pub(super) fn prefetch_last(&self, step: usize) {
+        if let Some(slot) = self.slots.back() {
+            match step {
+                0 => prefetch_line(slot),
+                1 => prefetch_line(&*slot.chunk),
+                _ => prefetch_line(slot.chunk.as_ptr().wrapping_add(slot.chunk.len() - 1)),
+            }
+        }
+    }
+
+    /// The last value.
+    #[inline]
+    pub(super) fn last_value(&self) -> Option<&V> {
+        Some(&self.slots.back()?.chunk.last()?.1)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -9,6 +9,7 @@ use triomphe::Arc;
 use super::chunks::Chunks;
 use super::node::{Node, Pairs};
 use super::{NewId, StreamId};
+use crate::table::prefetch_line;
 
 /// The most bytes of names and values of one entry, and of a node.
 pub const MAX_NODE_BYTES: usize = 1 << 30;
@@ -96,6 +97,25 @@ pub struct Log {
 }
 
 impl Log {
+    /// See [`super::Stream::prefetch_step`].
+    #[inline]
+    pub(super) fn prefetch_step(&self, step: usize) -> bool {
+        if step < 3 {
+            self.nodes.prefetch_last(step);
+            return true;
+        }
+        match self.nodes.last_value() {
+            None => return false,
+            Some(node) if step == 3 => prefetch_line(&**node),
+            Some(node) => {
+                let bytes = node.bytes();
+                prefetch_line(bytes.as_ptr());
+                prefetch_line(bytes.as_ptr().wrapping_add(bytes.len()).wrapping_sub(64));
+                prefetch_line(bytes.as_ptr().wrapping_add(bytes.len()));
+            }
+        }
+        step < 4
+    }
     /// The number of entries. O(1).
     #[must_use]
     pub fn len(&self) -> u64 {

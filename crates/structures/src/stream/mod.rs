@@ -79,6 +79,13 @@ impl Stream {
         Stream::default()
     }
 
+    /// Begins to load what is touched `step`-th (from 0) on the way to the end of the
+    /// last node; returns whether there are more steps.
+    #[inline]
+    pub fn prefetch_step(&self, step: usize) -> bool {
+        self.log.prefetch_step(step)
+    }
+
     /// The number of groups. O(1).
     #[must_use]
     pub fn group_count(&self) -> usize {

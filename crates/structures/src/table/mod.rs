@@ -4,16 +4,16 @@
 //! nothing of keys: callers bring a hash and a comparison.
 //!
 //! ```text
-//! hash ─ top bits ─▶ directory ─▶ segment (≤ 4 KB) ─▶ home bucket (one cache line)
+//! hash ─ top bits ─▶ directory ─▶ segment (≤ 24 KB) ─▶ home bucket (one cache line)
 //!                                                       7 tags, 7 slots
 //! ```
 //!
 //! - The top bits of an element's hash pick a segment in the [`directory`], the bits
 //!   below pick its home bucket in there. A lookup touches the directory and one line;
 //!   sometimes the line after it.
-//! - A segment grows in small steps up to 4 KB, then splits into two. So no insertion
-//!   costs more than one segment's work (plus a copy of the directory, 8 bytes per few
-//!   hundred elements, when that doubles). Sparse segments shrink, and merge.
+//! - A segment grows in small steps up to 24 KB, then splits into two. So no insertion
+//!   costs more than one segment's work (plus a copy of the directory, 8 bytes per
+//!   thousand elements or so, when that doubles). Sparse segments shrink, and merge.
 //! - Elements stand in the order of their hashes, down to the bucket, whatever the
 //!   sizes. So a scan's cursor is a hash, and holds across all growth and shrinkage.
 //! - Segments are counted by references. [`SharedTable::freeze`], and cloning such a

@@ -44,7 +44,8 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         } else if buckets >= SPLIT_BUCKETS && self.may_split(segment.depth(), self.len()) {
             self.split(position);
         } else {
-            self.resize(position, buckets_for(full_at(buckets).max(len) + 1));
+            let buckets = buckets_for(full_at(buckets).max(len) + 1, segment.depth());
+            self.resize(position, buckets);
         }
     }
 
@@ -81,7 +82,7 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
             .map(|&position| half_of(position))
             .sum::<usize>();
         let lens = [moved.len() - right_len, right_len];
-        let buckets = lens.map(|len| buckets_for(len + len / 16 + 1));
+        let buckets = lens.map(|len| buckets_for(len + len / 16 + 1, depth));
         if S::KNOWN_BITS > 0 {
             // Those were good enough to tell the half, perhaps not to tell the home.
             moved = positions(segment, |lowest, highest| {
@@ -143,7 +144,7 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         }
         let segment = self.directory.at(position);
         let len = segment.len();
-        let buckets = buckets_for(len + len / 4);
+        let buckets = buckets_for(len + len / 4, segment.depth());
         if len < sparse_below(segment.bucket_count()) && buckets < segment.bucket_count() {
             self.resize(position, buckets);
         }
@@ -165,7 +166,7 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         }
         let deadline_ms = segment.deadline_ms().min(buddy.deadline_ms());
         let both = [position, buddy_position];
-        let buckets = buckets_for(len + len / 8);
+        let buckets = buckets_for(len + len / 8, depth - 1);
         let same_home = same_home(depth - 1, buckets);
         let moved = both.map(|position| positions(self.directory.at(position), &same_home));
         let mut merged = [if len == 0 {

@@ -197,6 +197,20 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
         Some(element)
     }
 
+    /// Begins to load what is touched `step`-th (from 0) on the way to the element with
+    /// this `hash`: directory, bucket, what the slots point to. A step reads only what
+    /// those before it have loaded. Returns whether there are more.
+    #[inline]
+    pub fn prefetch_step(&self, step: usize, hash: u64) -> bool {
+        match step {
+            0 => self.directory.prefetch(position_of(hash)),
+            1 => self.prefetch_change(hash),
+            2 => self.candidates(hash, Slot::prefetch),
+            _ => return false,
+        }
+        true
+    }
+
     /// Begins to load the home bucket of `hash`. Reads the directory, waits for no
     /// other memory.
     #[inline]

@@ -1,0 +1,119 @@
+//! Loading ahead: the memory that a group of requests will touch is asked for before the
+//! first of them is executed, so that their cache misses overlap.
+//!
+//! ```text
+//!   stripe ─▶ bucket ─▶ entry ─▶ object ─▶ directory ─▶ bucket ─▶ field     of a hash
+//!                                      └─▶ spine ─▶ node ─▶ its bytes       of a list
+//! ```
+//!
+//! Each arrow is a stage: what it leads to is asked for, for every key of the group,
+//! before the next one is read. All is hints: nothing is changed, and a key whose stripe
+//! somebody holds is passed over.
+//!
+//! For the length of this, a microsecond at most, the group's stripes are held, without
+//! waiting for any. Where several workers want the same stripes, that would make them
+//! wait for each other, so after a try that failed no stripe is held across stages.
+
+use ochre_store::{Entry, Store, Stripe};
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use super::input::GROUP;
+
+/// Groups for which no stripe is held across stages after one was found taken.
+const CAUTIOUS_GROUPS: u32 = 64;
+
+/// A request that names one key.
+pub struct Target<'i> {
+    pub hash: u64,
+    pub key: &'i [u8],
+    /// The first and the last argument behind the key, if the command is about a
+    /// collection.
+    pub ends: Option<[&'i [u8]; 2]>,
+}
+
+/// Loads ahead for one worker.
+#[derive(Debug, Default)]
+pub struct Ahead {
+    cautious: u32,
+}
+
+impl Ahead {
+    /// Asks for the memory that these requests will touch in database `db`.
+    pub fn load(&mut self, store: &Store, db: u16, targets: &[Target<'_>]) {
+        for target in targets {
+            store.stripes.prefetch(store.stripe_of_hash(target.hash));
+        }
+        if self.cautious > 0 {
+            self.cautious -= 1;
+            return load_cautiously(store, db, targets);
+        }
+        let mut held: SmallVec<[(u32, &Target<'_>, MutexGuard<'_, Stripe>); GROUP]> =
+            SmallVec::new();
+        for target in targets {
+            let index = store.stripe_of_hash(target.hash);
+            let Some(stripe) = store.stripes.try_lock_one(index) else {
+                // Held by this very group, or by another thread?
+                if held.iter().all(|(own, ..)| *own != index) {
+                    self.cautious = CAUTIOUS_GROUPS;
+                }
+                continue;
+            };
+            if let Some(database) = stripe.database(db) {
+                database.table().prefetch_bucket(target.hash);
+                held.push((index, target, stripe));
+            }
+        }
+        for (_, target, stripe) in &held {
+            if let Some(database) = stripe.database(db) {
+                database.table().candidates(target.hash, Entry::prefetch);
+            }
+        }
+        let mut entries: SmallVec<[(&Entry, [&[u8]; 2]); GROUP]> = SmallVec::new();
+        for (_, target, stripe) in &held {
+            if let Some(ends) = target.ends
+                && let Some(database) = stripe.database(db)
+                && let Some(entry) = database
+                    .table()
+                    .find(target.hash, |entry| entry.key() == target.key)
+            {
+                entry.prefetch_object();
+                entries.push((entry, ends));
+            }
+        }
+        let objects: SmallVec<[_; GROUP]> = entries
+            .iter()
+            .filter_map(|(entry, [first, last])| {
+                let object = entry.object()?;
+                Some((object, object.hash_of_named(first, last)))
+            })
+            .collect();
+        let mut step = 0;
+        let mut is_more = !objects.is_empty();
+        while is_more {
+            is_more = false;
+            for (object, hash) in &objects {
+                is_more |= object.prefetch_step(step, *hash);
+            }
+            step += 1;
+        }
+    }
+}
+
+/// Buckets and entries alone, no stripe held for longer than one look.
+fn load_cautiously(store: &Store, db: u16, targets: &[Target<'_>]) {
+    let each = |look: fn(&ochre_store::Database, u64)| {
+        for target in targets {
+            let stripe = store
+                .stripes
+                .try_lock_one(store.stripe_of_hash(target.hash));
+            if let Some(stripe) = stripe
+                && let Some(database) = stripe.database(db)
+            {
+                look(database, target.hash);
+            }
+        }
+    };
+    each(|database, hash| database.table().prefetch_bucket(hash));
+    each(|database, hash| database.table().candidates(hash, Entry::prefetch));
+}
