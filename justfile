@@ -25,7 +25,7 @@ differential *ARGS:
     cargo build -p ochre-server
     cargo run -p ochre-testkit --example differential -- --subject target/debug/ochre {{ARGS}}
 
-# Fuzz a target (needs nightly and cargo-fuzz): request, packed or dump.
+# Fuzz a target (needs nightly and cargo-fuzz): request, packed, dump or restore.
 fuzz TARGET *ARGS:
     cargo +nightly fuzz run {{TARGET}} {{ARGS}}
 

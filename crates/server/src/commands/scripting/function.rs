@@ -8,6 +8,7 @@ use super::eval::with_engine;
 use super::script::end;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
+use crate::config::choices::RdbVersion;
 use crate::error::Error;
 use crate::execute::Call;
 use crate::gates;
@@ -67,7 +68,11 @@ fn dump(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     } else {
         Compression::Off
     };
-    out.bulk(&ochre_rdb::dump_functions(texts, Version::V11, compression));
+    let version = match call.live.config.persistence.rdb_version {
+        RdbVersion::V10 => Version::V10,
+        RdbVersion::V11 => Version::V11,
+    };
+    out.bulk(&ochre_rdb::dump_functions(texts, version, compression));
     Ok(Flow::Done)
 }
 
