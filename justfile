@@ -30,7 +30,7 @@ crash *ARGS:
     cargo build --release -p ochre-server
     cargo run --release -p ochre-testkit --example crash -- --subject target/release/ochre {{ARGS}}
 
-# Fuzz a target (needs nightly and cargo-fuzz): request, packed or dump.
+# Fuzz a target (needs nightly and cargo-fuzz): request, packed, dump, restore or aof.
 fuzz TARGET *ARGS:
     cargo +nightly fuzz run {{TARGET}} {{ARGS}}
 

@@ -27,7 +27,8 @@ const NOT_YET: &[&str] = &[
 ];
 
 fn pair() -> Pair {
-    let subject = ServerSpec::ochre(env!("CARGO_BIN_EXE_ochre"));
+    // What the reference writes.
+    let subject = ServerSpec::ochre(env!("CARGO_BIN_EXE_ochre")).with_args(["--rdb-version", "10"]);
     let mut pair = Pair::start(&subject).unwrap_or_else(|error| panic!("{error}"));
     pair.only_known_commands()
         .unwrap_or_else(|error| panic!("{error}"));
@@ -112,6 +113,7 @@ families!(
     sort,
     scan,
     blocking,
+    dump,
     transactions,
     scripting,
     server,

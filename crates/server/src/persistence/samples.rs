@@ -221,16 +221,17 @@ fn with_groups() -> Stream {
     stream
 }
 
-/// What an entry is: key, deadline, encoding, and the value in a form in which equal
-/// values are equal.
-pub fn describe(
-    entry: &Entry,
-) -> (
+/// Key, deadline, encoding and parts of an entry.
+pub type Described = (
     Vec<u8>,
     Option<i64>,
     &'static str,
     BTreeMap<Vec<u8>, Vec<u8>>,
-) {
+);
+
+/// What an entry is: key, deadline, encoding, and the value in a form in which equal
+/// values are equal.
+pub fn describe(entry: &Entry) -> Described {
     let mut parts = BTreeMap::new();
     match ValueImage::of(entry) {
         ValueImage::Set(_) => {

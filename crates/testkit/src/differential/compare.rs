@@ -119,6 +119,7 @@ fn compare_under(
         Rule::Superset => superset(oracle, subject),
         Rule::SharedPairs { blurred } => shared_pairs(oracle, subject, blurred),
         Rule::PendingEntries => leniency.equal(&without_idle(oracle), &without_idle(subject)),
+        Rule::Dump => compare_dumps(oracle, subject, leniency),
         Rule::Kind => same_kind(oracle, subject),
         Rule::Scan => match (oracle.elements(), subject.elements()) {
             (Some([_, left]), Some([_, right])) => same_kind(left, right),
@@ -126,6 +127,27 @@ fn compare_under(
         },
         // Membership is checked by the runner, which can ask the servers.
         Rule::Members | Rule::Pop => same_shape(oracle, subject),
+    }
+}
+
+fn compare_dumps(oracle: &Reply, subject: &Reply, leniency: Leniency) -> Result<(), String> {
+    /// A set and a hash as their elements; a stream, which tells when a group was read.
+    const UNDEFINED: [u8; 3] = [2, 4, 19];
+    /// A packed sorted set, whose scores have 17 digits before 7.2.
+    const LONG_WINDED: u8 = 17;
+    let (Some(theirs), Some(own)) = (oracle.text(), subject.text()) else {
+        return leniency.equal(oracle, subject);
+    };
+    match (theirs.first(), own.first()) {
+        (Some(kind), Some(own_kind)) if kind == own_kind && UNDEFINED.contains(kind) => {
+            if theirs.len() == own.len() {
+                Ok(())
+            } else {
+                Err(format!("{} bytes against {}", theirs.len(), own.len()))
+            }
+        }
+        (Some(&LONG_WINDED), Some(&LONG_WINDED)) => Ok(()),
+        _ => leniency.equal(oracle, subject),
     }
 }
 

@@ -85,9 +85,17 @@ impl Pair {
         };
         let reference = reference
             .ok_or_else(|| DifferentialError::Reset("the reference has no version".into()))?;
+        let mut subject = Side::new(subject);
+        // So that dumps can be compared: one version of the format, and no compression,
+        // of which there are many right forms. Redis knows no `rdb-version`.
+        for side in [&mut oracle, &mut subject] {
+            let admin = side.admin()?;
+            admin.command(&["CONFIG", "SET", "rdbcompression", "no"])?;
+            admin.command(&["CONFIG", "SET", "rdb-version", "10"])?;
+        }
         Ok(Pair {
             oracle,
-            subject: Side::new(subject),
+            subject,
             reference,
             settings_changed: true,
             errors: 0,

@@ -61,6 +61,9 @@ pub enum Rule {
     },
     /// `[id, consumer, idle, deliveries]` entries, the idle time not compared.
     PendingEntries,
+    /// A payload of DUMP: exact where the order of elements is defined and scores are not
+    /// spelled out, else of the same type, and of the same length.
+    Dump,
     /// The same type of reply.
     Kind,
 }
@@ -145,6 +148,7 @@ pub const RULES: &[RuleEntry] = &[
     rule("EXPIRETIME", Rule::Within { tolerance: 5 }, CLOCK),
     rule("PEXPIRETIME", Rule::Within { tolerance: 5_000 }, CLOCK),
     rule("OBJECT|IDLETIME", Rule::Within { tolerance: 10 }, CLOCK),
+    rule("DUMP", Rule::Dump, SET_ORDER),
     rule("OBJECT|FREQ", Rule::Kind, "a probabilistic counter"),
     rule(
         "OBJECT|REFCOUNT",

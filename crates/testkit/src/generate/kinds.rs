@@ -13,6 +13,11 @@ pub type Kind = fn(&mut Generator, &mut Command);
 /// The prefixes of key names; each type has its own names.
 const POOLS: &[&str] = &["s", "l", "h", "e", "z", "x", "g", "p", "b"];
 
+/// Makes the second key a copy of the first, with the options given; of a key that is
+/// not there, of no payload.
+const RESTORE_SCRIPT: &[u8] = b"local payload = redis.call('DUMP', KEYS[1]) or '' \
+    return redis.call('RESTORE', KEYS[2], ARGV[1], payload, unpack(ARGV, 2))";
+
 macro_rules! kinds {
     ($($name:literal => $fill:expr,)*) => {
         /// Every kind by its name.
@@ -68,6 +73,8 @@ kinds! {
     "millis" => |g, out| pick(g, out, MILLIS),
     "unixtime" => |g, out| pick(g, out, UNIX_TIMES),
     "unixmillis" => |g, out| pick(g, out, UNIX_MILLIS),
+    "restorescript" => |_, out| out.push(RESTORE_SCRIPT.to_vec()),
+    "payload" => |g, out| { let payload = payload(g); out.push(payload) },
     "pattern" => |g, out| pick(g, out, PATTERNS),
     "cursor" => |g, out| pick(g, out, &["0", "0", "0", "0", "0", "0", "abc", "-1", "18446744073709551616", "", " 0"]),
     "streamid" => |g, out| pick(g, out, STREAM_IDS),
@@ -185,6 +192,19 @@ fn number(generator: &mut Generator) -> Vec<u8> {
         1 => rng.between(-20, 20).to_string().into_bytes(),
         _ => rng.between(0, 100_000).to_string().into_bytes(),
     }
+}
+
+/// A payload of DUMP: that of the string `5` in version 10 of the format, whole, cut or
+/// changed somewhere.
+fn payload(g: &mut Generator) -> Vec<u8> {
+    const WHOLE: &[u8] = b"\x00\xc0\x05\x0a\x00\x63\x2f\x5f\x66\x83\x2f\xb3\x51";
+    let mut payload = WHOLE.to_vec();
+    match g.rng.below(4) {
+        0 => payload.truncate(g.rng.below(WHOLE.len())),
+        1 => payload[g.rng.below(WHOLE.len())] ^= 1 << g.rng.below(8),
+        _ => (),
+    }
+    payload
 }
 
 #[cfg(test)]

@@ -138,7 +138,8 @@ impl<'a> Request<'a> {
         let deadline_ms = match (ttl_ms, self.absolute) {
             (0, _) => None,
             (moment, true) => Some(moment),
-            (ttl_ms, false) => Some(ttl_ms.saturating_add(view.now_ms())),
+            // What is beyond the end of time is long past, as in Redis.
+            (ttl_ms, false) => Some(ttl_ms.wrapping_add(view.now_ms())),
         };
         let is_past = deadline_ms.is_some_and(|deadline| deadline <= view.now_ms());
         if is_past && view.enforces_deadlines() {

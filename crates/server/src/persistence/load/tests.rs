@@ -237,3 +237,37 @@ fn a_load_can_be_aborted() {
     let aborted = load(&store, &file(10)[..], &options(2), &mut heard, &progress).unwrap_err();
     assert!(matches!(aborted.fault, LoadFault::Aborted));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn corrupt_files_are_refused_or_harmless(
+        edits in proptest::collection::vec(
+            (proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()),
+            1..8,
+        ),
+        cut in proptest::option::of(proptest::prelude::any::<proptest::sample::Index>()),
+    ) {
+        static FILE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+        let mut bytes = FILE.get_or_init(|| file(500)).clone();
+        for (place, byte) in edits {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let store = store();
+        let options = LoadOptions {
+            checksum: ChecksumPolicy::Ignore,
+            existing: Existing::Replace,
+            ..options(2)
+        };
+        let (mut heard, progress) = (Heard::default(), LoadProgress::default());
+        // Whatever was taken can be read, whether the file was refused or not.
+        let loaded = load(&store, &bytes[..], &options, &mut heard, &progress);
+        let found = contents(&store).len() as u64;
+        proptest::prop_assert!(loaded.is_err() || found <= progress.keys());
+    }
+}

@@ -3,6 +3,7 @@
 mod bitmaps;
 mod blocking;
 mod common;
+mod dump;
 mod expiry;
 mod generic;
 mod geo;
@@ -40,6 +41,7 @@ pub const FAMILIES: &[&Family] = &[
     &sort::FAMILY,
     &scan::FAMILY,
     &blocking::FAMILY,
+    &dump::FAMILY,
     &transactions::FAMILY,
     &scripting::FAMILY,
     &server::FAMILY,

@@ -6,6 +6,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use ochre_store::Settings;
+use ochre_structures::number;
 
 use crate::error::Error;
 use crate::persistence::image::{self, FrozenEntry};
@@ -66,32 +67,37 @@ impl Link {
     /// Connects; every wait takes at most `timeout_ms`.
     ///
     /// # Errors
-    /// There is no such server, or it does not answer.
-    pub(super) fn connect(host: &[u8], port: &[u8], timeout_ms: u64) -> io::Result<Self> {
-        let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
-        let host = str::from_utf8(host).map_err(invalid)?;
-        let port = str::from_utf8(port).map_err(invalid)?;
-        let port: u16 = port
-            .parse()
-            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    /// [`LinkError::Connecting`] where there is no such server or it does not answer; a
+    /// refusal is a failure to write to it, as Redis finds out only then.
+    pub(super) fn connect(host: &[u8], port: &[u8], timeout_ms: u64) -> Result<Self, LinkError> {
+        let host = str::from_utf8(host).map_err(|_| LinkError::Connecting)?;
+        // As C reads it: what is no number is port 0, where nobody listens.
+        let port = number::parse_i64(port).unwrap_or(0) as u16;
         let timeout = Duration::from_millis(timeout_ms.max(1));
-        let mut failure = io::Error::from(io::ErrorKind::NotFound);
-        for address in (host, port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, timeout) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    stream.set_read_timeout(Some(timeout))?;
-                    stream.set_write_timeout(Some(timeout))?;
-                    return Ok(Self {
-                        reader: BufReader::new(stream.try_clone()?),
-                        writer: BufWriter::with_capacity(CHUNK_BYTES, stream),
-                        db: None,
-                    });
+        let addresses = (host, port).to_socket_addrs();
+        let mut failure = LinkError::Connecting;
+        for address in addresses.map_err(|_| LinkError::Connecting)? {
+            let connected = TcpStream::connect_timeout(&address, timeout);
+            match connected.and_then(|stream| Self::over(stream, timeout)) {
+                Ok(link) => return Ok(link),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    failure = LinkError::Writing;
                 }
-                Err(error) => failure = error,
+                Err(_) => failure = LinkError::Connecting,
             }
         }
         Err(failure)
+    }
+
+    fn over(stream: TcpStream, timeout: Duration) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        Ok(Self {
+            reader: BufReader::new(stream.try_clone()?),
+            writer: BufWriter::with_capacity(CHUNK_BYTES, stream),
+            db: None,
+        })
     }
 
     /// Runs the errands in database `db`; says of each whether it was done, and the first

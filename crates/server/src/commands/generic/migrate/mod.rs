@@ -10,6 +10,7 @@
 
 mod link;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ochre_resp::Reply;
@@ -154,7 +155,10 @@ impl<'a> Request<'a> {
                          empty string",
                     ));
                 }
-                request.keys = args.rest().to_vec();
+                // Once each: a key that is sent twice is gone the second time.
+                let mut seen = HashSet::new();
+                let keys = args.rest().iter().copied();
+                request.keys = keys.filter(|key| seen.insert(*key)).collect();
                 break;
             } else {
                 return Err(Error::Syntax);
@@ -190,6 +194,14 @@ fn migrate<'c>(
     let request = Request::parse(args)?;
     // A transaction or script has taken, or takes, its locks for itself.
     let on_its_own = unit.held.is_nothing() && !unit.held.is_global();
+    let store = &call.server.store;
+    let mut stripes: StripeList = request
+        .keys
+        .iter()
+        .map(|key| store.stripe_of(key))
+        .collect();
+    stripes.sort_unstable();
+    stripes.dedup();
     let mut link: Option<Link> = None;
     let mut left = request.keys.clone();
     let mut deleted: Vec<&[u8]> = Vec::new();
@@ -201,17 +213,19 @@ fn migrate<'c>(
             ));
             break;
         }
-        hold(call, unit, &left)?;
-        let mut travellers = depart(call, unit, &left, round > 0);
-        if on_its_own {
-            unit.held = call.server.store.stripes.none();
+        if round == 0 {
+            hold(call, unit, &stripes)?;
         }
+        let mut travellers = depart(call, unit, &left, round > 0);
         if travellers.is_empty() {
             if round == 0 {
                 out.status("NOKEY");
                 return Ok(Flow::Done);
             }
             break;
+        }
+        if on_its_own {
+            unit.held = call.server.store.stripes.none();
         }
         let sent = send(call, unit, &request, &mut link, &mut travellers, round > 0);
         let arrived = match sent {
@@ -224,12 +238,11 @@ fn migrate<'c>(
                 Vec::new()
             }
         };
-        let keys: Vec<&[u8]> = travellers.iter().map(|traveller| traveller.key).collect();
-        hold(call, unit, &keys)?;
-        left = arrive(call, unit, &request, travellers, &arrived, &mut deleted);
         if on_its_own {
-            unit.held = call.server.store.stripes.none();
+            // Whatever holds them ends some time: what arrived must go here.
+            unit.held = call.server.store.stripes.lock_many(&stripes);
         }
+        left = arrive(call, unit, &request, travellers, &arrived, &mut deleted);
         if left.is_empty() || outcome.is_err() {
             break;
         }
@@ -245,17 +258,14 @@ fn migrate<'c>(
     Ok(Flow::Done)
 }
 
-/// Sees to it that the unit holds the stripes of these keys.
-fn hold<'c>(call: &Call<'c>, unit: &mut Unit<'c>, keys: &[&[u8]]) -> Result<(), Error> {
+/// Sees to it that the unit holds these stripes.
+fn hold<'c>(call: &Call<'c>, unit: &mut Unit<'c>, stripes: &[u32]) -> Result<(), Error> {
     let server = call.server;
-    let mut stripes: StripeList = keys.iter().map(|key| server.store.stripe_of(key)).collect();
-    stripes.sort_unstable();
-    stripes.dedup();
     if unit.held.is_global() {
-        unit.held.extend(&stripes);
-    } else if unit.held.is_nothing() && !stripes.is_empty() {
-        let stripes_of_store = &server.store.stripes;
-        let locked = stripes_of_store.lock_many_or(&stripes, &mut || server.is_busy());
+        unit.held.extend(stripes);
+    } else if unit.held.is_nothing() {
+        let all = &server.store.stripes;
+        let locked = all.lock_many_or(stripes, &mut || server.is_busy());
         unit.held = locked.map_err(|GaveUp| gates::busy(server))?;
     }
     Ok(())
@@ -308,7 +318,7 @@ fn send<'a>(
         None => {
             let (host, port) = (request.host, request.port);
             let connected = Link::connect(host, port, request.timeout_ms);
-            link.insert(connected.map_err(|_| LinkError::Connecting.told())?)
+            link.insert(connected.map_err(LinkError::told)?)
         }
     };
     let now_ms = unit.now_ms();
