@@ -6,7 +6,7 @@
 //! invalidations before it releases the lock, so none is lost between a read and a
 //! change. A client in broadcast mode is told of every change of keys with its prefixes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -154,15 +154,21 @@ pub fn invalidate(
         if let Some(clients) = taken {
             trackers.keys.fetch_sub(1, Ordering::Relaxed);
             for id in clients {
-                tell(server, id, by, &changed.key, wakes);
+                tell(server, id, by, &[&changed.key], wakes);
             }
         }
-        let by_prefix = trackers.by_prefix.read();
-        for (prefix, clients) in by_prefix.iter() {
-            if changed.key.starts_with(prefix) {
-                for &id in clients {
-                    tell(server, id, by, &changed.key, wakes);
-                }
+    }
+    // Once for all that the unit changed, each key once.
+    for (prefix, clients) in trackers.by_prefix.read().iter() {
+        let mut seen = HashSet::new();
+        let below: Vec<&[u8]> = keys
+            .iter()
+            .map(|changed| &*changed.key)
+            .filter(|key| key.starts_with(prefix) && seen.insert(*key))
+            .collect();
+        if !below.is_empty() {
+            for &id in clients {
+                tell(server, id, by, &below, wakes);
             }
         }
     }
@@ -184,7 +190,7 @@ pub fn shrink(server: &Server, held: &mut Held<'_>, stripe: u32, limit: u64, wak
         };
         trackers.keys.fetch_sub(1, Ordering::Relaxed);
         for id in clients {
-            tell(server, id, 0, &key, wakes);
+            tell(server, id, 0, &[&key], wakes);
         }
     }
 }
@@ -206,12 +212,13 @@ pub fn invalidate_all(server: &Server, held: &mut Held<'_>, wakes: &mut Wakes) {
     }
 }
 
-fn tell(server: &Server, id: u64, by: u64, key: &[u8], wakes: &mut Wakes) {
+fn tell(server: &Server, id: u64, by: u64, keys: &[&[u8]], wakes: &mut Wakes) {
     // A client that has gone, or tracks no more, has forgotten its cache.
     if let Some(tracker) = server.trackers.get(id)
         && !(tracker.wishes.no_loop && id == by)
     {
-        send(server, &tracker, Some(vec![key.into()]), wakes);
+        let keys = keys.iter().map(|&key| key.into()).collect();
+        send(server, &tracker, Some(keys), wakes);
     }
 }
 

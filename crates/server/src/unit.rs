@@ -126,7 +126,13 @@ impl<'s> Unit<'s> {
             if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
                 self.held.extend_to_all();
             } else {
-                self.held.extend(&stripes_of(self.store, known, argv));
+                match known.plan {
+                    KeyPlan::None => {}
+                    KeyPlan::One(index) => {
+                        self.held.extend(&[self.store.stripe_of(argv[index])]);
+                    }
+                    KeyPlan::Many => self.held.extend(&stripes_of(self.store, known, argv)),
+                }
             }
         }
         Ok(())

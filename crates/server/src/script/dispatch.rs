@@ -35,7 +35,7 @@ impl Host for Dispatcher<'_, '_> {
         let mut out = Reply::with_buffer(std::mem::take(reply), self.protocol);
         match admitted {
             Ok((known, words)) => self.run(known, words, &mut out),
-            Err(error) => out.error_bytes(&error.line()),
+            Err(error) => execute::write_error(self.call.server, &error, &mut out),
         }
         *reply = out.into_bytes();
     }

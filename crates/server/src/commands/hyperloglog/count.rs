@@ -14,7 +14,7 @@ pub const PFCOUNT: Command = Command {
     since: "2.8.9",
     complexity: "O(1) for one key; O(N) for N keys, with much larger constant times.",
     // It writes: the estimate is cached in the value.
-    flags: Flags::READONLY,
+    flags: Flags::READONLY.or(Flags::MAY_REPLICATE),
     keys: &[KeySpec::rest(1, KeyFlags::RW.or(KeyFlags::ACCESS)).noted(
         "RW because it may change the internal representation of the key, and propagate to replicas",
     )],

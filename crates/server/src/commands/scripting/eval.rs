@@ -17,92 +17,99 @@ use crate::script::{Engine, Program, ScriptFlags};
 use crate::server::Server;
 use crate::unit::{Kind, StripeList, Unit};
 
-pub(super) const FLAGS: Flags = Flags::NOSCRIPT
+const FLAGS: Flags = Flags::NOSCRIPT
     .or(Flags::STALE)
     .or(Flags::SKIP_MONITOR)
     .or(Flags::MAY_REPLICATE)
     .or(Flags::NO_MANDATORY_KEYS);
-pub(super) const RO_FLAGS: Flags = Flags::NOSCRIPT
+const RO_FLAGS: Flags = Flags::NOSCRIPT
     .or(Flags::STALE)
     .or(Flags::SKIP_MONITOR)
     .or(Flags::NO_MANDATORY_KEYS)
     .or(Flags::READONLY);
 const RW_ANY: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE);
-pub(super) const KEYS: &[KeySpec] = &[KeySpec {
+const KEYS: &[KeySpec] = &[KeySpec::counted(2, RW_ANY)];
+const RO_KEYS: &[KeySpec] = &[KeySpec::counted(2, RO_ACCESS)];
+/// EVALSHA has no notes, as in Redis.
+const NOTED_KEYS: &[KeySpec] = &[KeySpec {
     notes: "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
     ..KeySpec::counted(2, RW_ANY)
 }];
-pub(super) const RO_KEYS: &[KeySpec] = &[KeySpec {
+const NOTED_RO_KEYS: &[KeySpec] = &[KeySpec {
     notes: "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
     ..KeySpec::counted(2, RO_ACCESS)
 }];
 
+/// What the commands that run a script or function have in common, where they may write.
+pub(super) const fn runner(name: &'static str, run: UnitHandler) -> Command {
+    Command {
+        flags: FLAGS,
+        find_keys: Some(find_keys),
+        keys: NOTED_KEYS,
+        ..command(name, Group::Scripting, -3, Run::Unit(run))
+    }
+}
+
+/// What they have in common where they never write.
+pub(super) const fn reader(name: &'static str, run: UnitHandler) -> Command {
+    Command {
+        flags: RO_FLAGS,
+        keys: NOTED_RO_KEYS,
+        ..runner(name, run)
+    }
+}
+
+const COMPLEXITY: &str = "Depends on the script that is executed.";
+pub(super) const NUMKEYS: Arg = integer("numkeys");
+pub(super) const ANY_KEYS: Arg = key("key").opt().many();
+pub(super) const ANY_ARGUMENTS: Arg = string("arg").opt().many();
+
 pub const EVAL: Command = Command {
     summary: "Executes a server-side Lua script.",
     since: "2.6.0",
-    complexity: "Depends on the script that is executed.",
-    flags: FLAGS,
-    find_keys: Some(find_keys),
-    keys: KEYS,
-    args: &[
-        string("script"),
-        integer("numkeys"),
-        key("key").opt().many(),
-        string("arg").opt().many(),
-    ],
-    ..command("eval", Group::Scripting, -3, Run::Unit(eval))
+    complexity: COMPLEXITY,
+    args: &[string("script"), NUMKEYS, ANY_KEYS, ANY_ARGUMENTS],
+    ..runner("eval", eval)
 };
 
 pub const EVALSHA: Command = Command {
     summary: "Executes a server-side Lua script by SHA1 digest.",
     since: "2.6.0",
-    complexity: "Depends on the script that is executed.",
-    flags: FLAGS,
-    find_keys: Some(find_keys),
+    complexity: COMPLEXITY,
     keys: KEYS,
-    args: &[
-        string("sha1"),
-        integer("numkeys"),
-        key("key").opt().many(),
-        string("arg").opt().many(),
-    ],
-    ..command("evalsha", Group::Scripting, -3, Run::Unit(evalsha))
+    args: &[string("sha1"), NUMKEYS, ANY_KEYS, ANY_ARGUMENTS],
+    ..runner("evalsha", evalsha)
 };
 
 pub const EVAL_RO: Command = Command {
     summary: "Executes a read-only server-side Lua script.",
     since: "7.0.0",
-    complexity: "Depends on the script that is executed.",
-    flags: RO_FLAGS,
-    find_keys: Some(find_keys),
-    keys: RO_KEYS,
+    complexity: COMPLEXITY,
     args: &[
         string("script"),
-        integer("numkeys"),
+        NUMKEYS,
         key("key").many(),
         string("arg").many(),
     ],
-    ..command("eval_ro", Group::Scripting, -3, Run::Unit(eval_ro))
+    ..reader("eval_ro", eval_ro)
 };
 
 pub const EVALSHA_RO: Command = Command {
     summary: "Executes a read-only server-side Lua script by SHA1 digest.",
     since: "7.0.0",
-    complexity: "Depends on the script that is executed.",
-    flags: RO_FLAGS,
-    find_keys: Some(find_keys),
+    complexity: COMPLEXITY,
     keys: RO_KEYS,
     args: &[
         string("sha1"),
-        integer("numkeys"),
+        NUMKEYS,
         key("key").many(),
         string("arg").many(),
     ],
-    ..command("evalsha_ro", Group::Scripting, -3, Run::Unit(evalsha_ro))
+    ..reader("evalsha_ro", evalsha_ro)
 };
 
 /// The keys behind their number; none where that is zero.
-pub(super) fn find_keys(argv: &[&[u8]]) -> Option<Vec<(usize, KeyFlags)>> {
+fn find_keys(argv: &[&[u8]]) -> Option<Vec<(usize, KeyFlags)>> {
     let count = usize::try_from(number::parse_i64(argv.get(2)?)?).ok()?;
     let last = count.checked_add(3)?;
     (last <= argv.len()).then(|| (3..last).map(|at| (at, RW_ANY)).collect())

@@ -4,7 +4,8 @@ use ochre_lua::Input;
 use ochre_resp::Reply;
 
 use super::eval::{
-    FLAGS, KEYS, RO_FLAGS, RO_KEYS, Writes, admit, find_keys, locked, split_arguments, with_engine,
+    ANY_ARGUMENTS, ANY_KEYS, NUMKEYS, Writes, admit, locked, reader, runner, split_arguments,
+    with_engine,
 };
 use crate::commands::args::Args;
 use crate::commands::spec::*;
@@ -13,36 +14,23 @@ use crate::execute::Call;
 use crate::script::Program;
 use crate::unit::Unit;
 
+const COMPLEXITY: &str = "Depends on the function that is executed.";
+const ARGS: &[Arg] = &[string("function"), NUMKEYS, ANY_KEYS, ANY_ARGUMENTS];
+
 pub const FCALL: Command = Command {
     summary: "Invokes a function.",
     since: "7.0.0",
-    complexity: "Depends on the function that is executed.",
-    flags: FLAGS,
-    find_keys: Some(find_keys),
-    keys: KEYS,
-    args: &[
-        string("function"),
-        integer("numkeys"),
-        key("key").opt().many(),
-        string("arg").opt().many(),
-    ],
-    ..command("fcall", Group::Scripting, -3, Run::Unit(fcall))
+    complexity: COMPLEXITY,
+    args: ARGS,
+    ..runner("fcall", fcall)
 };
 
 pub const FCALL_RO: Command = Command {
     summary: "Invokes a read-only function.",
     since: "7.0.0",
-    complexity: "Depends on the function that is executed.",
-    flags: RO_FLAGS,
-    find_keys: Some(find_keys),
-    keys: RO_KEYS,
-    args: &[
-        string("function"),
-        integer("numkeys"),
-        key("key").opt().many(),
-        string("arg").opt().many(),
-    ],
-    ..command("fcall_ro", Group::Scripting, -3, Run::Unit(fcall_ro))
+    complexity: COMPLEXITY,
+    args: ARGS,
+    ..reader("fcall_ro", fcall_ro)
 };
 
 fn fcall<'c>(

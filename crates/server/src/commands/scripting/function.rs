@@ -22,6 +22,7 @@ pub const FUNCTION: Command = Command {
     subcommands: &[
         &DELETE, &DUMP, &FLUSH, &HELP, &KILL, &LIST, &LOAD, &RESTORE, &STATS,
     ],
+    not_categories: Categories::SCRIPTING,
     ..command("function", Group::Scripting, -2, Run::Container)
 };
 

@@ -15,6 +15,7 @@ pub const SCRIPT: Command = Command {
     since: "2.6.0",
     complexity: "Depends on subcommand.",
     subcommands: &[&DEBUG, &EXISTS, &FLUSH, &HELP, &KILL, &LOAD],
+    not_categories: Categories::SCRIPTING,
     ..command("script", Group::Scripting, -2, Run::Container)
 };
 

@@ -21,33 +21,32 @@ pub const LATENCY: Command = Command {
     ..command("latency", Group::Server, -2, Run::Container)
 };
 
+/// Of every subcommand but HELP.
+const FLAGS: Flags = Flags::ADMIN
+    .or(Flags::NOSCRIPT)
+    .or(Flags::LOADING)
+    .or(Flags::STALE);
+
+/// Of every subcommand that reports.
+const TIPS: &[&str] = &[
+    "nondeterministic_output",
+    "request_policy:all_nodes",
+    "response_policy:special",
+];
+
 const DOCTOR: Command = Command {
     summary: "Return a human readable latency analysis report.",
     since: "2.8.13",
-    flags: Flags::ADMIN
-        .or(Flags::NOSCRIPT)
-        .or(Flags::LOADING)
-        .or(Flags::STALE),
-    tips: &[
-        "nondeterministic_output",
-        "request_policy:all_nodes",
-        "response_policy:special",
-    ],
+    flags: FLAGS,
+    tips: TIPS,
     ..command("doctor", Group::Server, 2, Run::Session(doctor))
 };
 
 const GRAPH: Command = Command {
     summary: "Return a latency graph for the event.",
     since: "2.8.13",
-    flags: Flags::ADMIN
-        .or(Flags::NOSCRIPT)
-        .or(Flags::LOADING)
-        .or(Flags::STALE),
-    tips: &[
-        "nondeterministic_output",
-        "request_policy:all_nodes",
-        "response_policy:special",
-    ],
+    flags: FLAGS,
+    tips: TIPS,
     args: &[string("event")],
     ..command("graph", Group::Server, 3, Run::Session(graph))
 };
@@ -58,15 +57,8 @@ const HISTOGRAM: Command = Command {
     summary: "Return the cumulative distribution of latencies of a subset of commands or all.",
     since: "7.0.0",
     complexity: "O(N) where N is the number of commands with latency information being retrieved.",
-    flags: Flags::ADMIN
-        .or(Flags::NOSCRIPT)
-        .or(Flags::LOADING)
-        .or(Flags::STALE),
-    tips: &[
-        "nondeterministic_output",
-        "request_policy:all_nodes",
-        "response_policy:special",
-    ],
+    flags: FLAGS,
+    tips: TIPS,
     args: &[string("command").opt().many()],
     ..command("histogram", Group::Server, -2, Run::Session(histogram))
 };
@@ -74,15 +66,8 @@ const HISTOGRAM: Command = Command {
 const HISTORY: Command = Command {
     summary: "Return timestamp-latency samples for the event.",
     since: "2.8.13",
-    flags: Flags::ADMIN
-        .or(Flags::NOSCRIPT)
-        .or(Flags::LOADING)
-        .or(Flags::STALE),
-    tips: &[
-        "nondeterministic_output",
-        "request_policy:all_nodes",
-        "response_policy:special",
-    ],
+    flags: FLAGS,
+    tips: TIPS,
     args: &[string("event")],
     ..command("history", Group::Server, 3, Run::Session(history))
 };
@@ -90,25 +75,15 @@ const HISTORY: Command = Command {
 const LATEST: Command = Command {
     summary: "Return the latest latency samples for all events.",
     since: "2.8.13",
-    flags: Flags::ADMIN
-        .or(Flags::NOSCRIPT)
-        .or(Flags::LOADING)
-        .or(Flags::STALE),
-    tips: &[
-        "nondeterministic_output",
-        "request_policy:all_nodes",
-        "response_policy:special",
-    ],
+    flags: FLAGS,
+    tips: TIPS,
     ..command("latest", Group::Server, 2, Run::Session(latest))
 };
 
 const RESET: Command = Command {
     summary: "Reset latency data for one or more events.",
     since: "2.8.13",
-    flags: Flags::ADMIN
-        .or(Flags::NOSCRIPT)
-        .or(Flags::LOADING)
-        .or(Flags::STALE),
+    flags: FLAGS,
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     args: &[string("event").opt().many()],
     ..command("reset", Group::Server, -2, Run::Session(reset))
@@ -271,9 +246,10 @@ fn draw(name: &str, series: &Series, now_s: i64) -> String {
                 }
             })
             .collect();
-        text.push_str(line.trim_end());
+        text.push_str(&line);
         text.push('\n');
     }
+    text.extend(std::iter::repeat_n(' ', samples.len()));
     text.push('\n');
     let ages: Vec<Vec<char>> = samples
         .iter()
@@ -285,7 +261,7 @@ fn draw(name: &str, series: &Series, now_s: i64) -> String {
             .iter()
             .map(|age| age.get(row).copied().unwrap_or(' '))
             .collect();
-        text.push_str(line.trim_end());
+        text.push_str(&line);
         text.push('\n');
     }
     text
@@ -304,11 +280,21 @@ fn age(seconds: i64) -> String {
 fn doctor(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let threshold_ms = call.live.config.latency.monitor_threshold_ms;
     let events = call.server.latency.all();
-    out.verbatim("txt", diagnosis(threshold_ms, &events).as_bytes());
+    let slowlog_us = call.live.config.latency.slowlog_threshold_us;
+    let now_s = call.local.now_ms / 1000;
+    let text = diagnosis(threshold_ms, slowlog_us, &events, now_s);
+    out.verbatim("txt", text.as_bytes());
     Ok(Flow::Done)
 }
 
-fn diagnosis(threshold_ms: u64, events: &[(&'static str, Series)]) -> String {
+/// What was seen, and what to do about it. Redis also advises to split large values, as it
+/// frees them in line; here a thread of its own does.
+fn diagnosis(
+    threshold_ms: u64,
+    slowlog_us: i64,
+    events: &[(&'static str, Series)],
+    now_s: i64,
+) -> String {
     if threshold_ms == 0 && events.is_empty() {
         return "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis \
                 instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in \
@@ -335,24 +321,40 @@ fn diagnosis(threshold_ms: u64, events: &[(&'static str, Series)]) -> String {
             .iter()
             .map(|sample| (i64::from(sample.latency_ms) - mean).abs())
             .sum();
-        let period_s = match samples.as_slice() {
-            [first, .., last] => (last.at_s - first.at_s) / (count - 1).max(1),
-            _ => 0,
-        };
+        let oldest_s = samples.first().map_or(now_s, |sample| sample.at_s);
+        let period_s = (now_s - oldest_s).max(1) as f64 / count as f64;
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
             "{}. {name}: {count} latency spikes (average {mean}ms, mean deviation {}ms, period \
-             {period_s}.00 sec). Worst all time event {}ms.",
+             {period_s:.2} sec). Worst all time event {}ms.",
             number + 1,
             deviation / count,
             series.max_ms
         );
     }
+    text.push_str("\nI have a few advices for you:\n\n");
+    if slowlog_us < 0 {
+        let _ = writeln!(
+            text,
+            "- There are latency issues with potentially slow commands you are using. Try to \
+             enable the Slow Log Redis feature using the command 'CONFIG SET \
+             slowlog-log-slower-than {}'. If the Slow log is disabled Redis is not able to log \
+             slow commands execution for you.",
+            threshold_ms * 1000
+        );
+    } else if slowlog_us as u64 / 1000 > threshold_ms {
+        let _ = writeln!(
+            text,
+            "- Your current Slow Log configuration only logs events that are slower than your \
+             configured latency monitor threshold. Please use 'CONFIG SET \
+             slowlog-log-slower-than {}'.",
+            threshold_ms * 1000
+        );
+    }
     text.push_str(
-        "\nI have a few advices for you:\n\n\
-         - Check your Slow Log to understand what are the commands you are running which are too \
-         slow to execute. Use SLOWLOG GET, and see slowlog-log-slower-than.\n",
+        "- Check your Slow Log to understand what are the commands you are running which are too \
+         slow to execute. Please check https://redis.io/commands/slowlog for more information.\n",
     );
     text
 }
@@ -385,9 +387,15 @@ mod tests {
         monitor.add("command", 101, 100);
         let text = draw("command", &monitor.series(b"command").unwrap(), 110);
         assert!(text.starts_with("command - high 100 ms, low 10 ms (all time high 100 ms)\n---"));
-        assert!(text.ends_with("\n19\n0s\ns\n"), "{text}");
-        let calm = diagnosis(10, &[]);
-        assert!(calm.contains("no latency spike"));
-        assert!(diagnosis(10, &monitor.all()).contains("1. command: 2 latency spikes"));
+        assert!(text.ends_with("\n  \n19\n0s\ns \n"), "{text}");
+        assert!(diagnosis(10, 0, &[], 110).contains("no latency spike"));
+        let text = diagnosis(10, 10_000, &monitor.all(), 110);
+        assert!(text.contains("1. command: 2 latency spikes"));
+        assert!(text.contains("period 5.00 sec"), "{text}");
+        assert!(!text.contains("CONFIG SET"), "{text}");
+        let text = diagnosis(1, 10_000, &monitor.all(), 110);
+        assert!(text.contains("Please use 'CONFIG SET slowlog-log-slower-than 1000'"));
+        let text = diagnosis(1, -1, &monitor.all(), 110);
+        assert!(text.contains("Try to enable the Slow Log"));
     }
 }

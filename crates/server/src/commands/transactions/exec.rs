@@ -22,8 +22,7 @@ pub const EXEC: Command = Command {
     flags: Flags::NOSCRIPT
         .or(Flags::LOADING)
         .or(Flags::STALE)
-        .or(Flags::SKIP_SLOWLOG)
-        .or(Flags::ALLOW_BUSY),
+        .or(Flags::SKIP_SLOWLOG),
     ..command("exec", Group::Transactions, 1, Run::Unit(exec))
 };
 

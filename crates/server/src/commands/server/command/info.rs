@@ -6,16 +6,16 @@ use ochre_resp::Reply;
 use crate::commands::spec::*;
 use crate::commands::table::{CommandTable, Known};
 
+/// Flags that are not shown: one is ours, the other Redis hides as well.
+const HIDDEN: Flags = Flags::TOUCHES_ARBITRARY_KEYS.or(Flags::MAY_REPLICATE);
+
 /// Writes the description of a command and, nested, of its subcommands.
 pub fn write(table: &CommandTable, known: &Known, out: &mut Reply) {
     let command = known.command;
     out.array(10);
     out.bulk(known.full_name.as_bytes());
     out.integer(i64::from(command.arity));
-    statuses(
-        known.flags.without(Flags::TOUCHES_ARBITRARY_KEYS).names(),
-        out,
-    );
+    statuses(known.flags.without(HIDDEN).names(), out);
     let (first, last, step) = first_last_step(command.keys);
     out.integer(first);
     out.integer(last);
