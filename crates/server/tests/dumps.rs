@@ -163,6 +163,7 @@ fn populate(to: &mut Connection) {
 
 fn options(running: &Running) -> LoadOptions {
     LoadOptions {
+        delay_us: 0,
         threads: 2,
         expired: ExpiredKeys::Drop,
         existing: Existing::Refuse,

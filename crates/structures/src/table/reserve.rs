@@ -24,7 +24,7 @@ impl<S: Slot, O: Ownership<S>> ExtendibleTable<S, O> {
             let depth = segment.depth();
             let expected = segment.len() + (additional >> depth);
             // Some segments get more than their share.
-            let buckets = buckets_for(expected + expected / 16 + 1);
+            let buckets = buckets_for(expected + expected / 16 + 1, depth);
             let (is_vacant, present) = (segment.is_vacant(), segment.bucket_count());
             if buckets > SPLIT_BUCKETS && self.may_split(depth, total) {
                 if is_vacant {
