@@ -5,6 +5,7 @@
 //!    (accept)         (one a core)   (requests)    (locks)     (handlers)
 //! ```
 
+mod alarm;
 pub mod blocking;
 pub mod check;
 pub mod clients;

@@ -1,7 +1,7 @@
 //! The reclaimer: a thread that removes keys when their deadline passes.
 //!
 //! It sleeps until the earliest deadline known; a command that sets an earlier one rings
-//! the [`Alarm`]. It locks one stripe at a time for a bounded slice of work.
+//! its [`crate::alarm::Alarm`]. It locks one stripe at a time for a bounded slice of work.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use ochre_journal::{Record, Wrap};
 use ochre_store::{KeyspaceView, Scope, view::Observed};
-use parking_lot::{Condvar, Mutex};
 
 use crate::blocking;
 use crate::pubsub::Wakes;
@@ -23,47 +22,6 @@ const NO_CLIENT: u64 = 0;
 /// The longest sleep while any deadline is set. Deadlines are of the wall clock, which
 /// may be set forward while the reclaimer sleeps by the steady one.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-
-/// Wakes the reclaimer.
-#[derive(Debug, Default)]
-pub struct Alarm {
-    state: Mutex<AlarmState>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct AlarmState {
-    rung: bool,
-    stop: bool,
-}
-
-impl Alarm {
-    pub fn ring(&self) {
-        self.state.lock().rung = true;
-        self.changed.notify_one();
-    }
-
-    pub fn stop(&self) {
-        self.state.lock().stop = true;
-        self.changed.notify_one();
-    }
-
-    /// Sleeps until rung or for `at_most`; returns whether to go on.
-    pub fn sleep(&self, at_most: Option<Duration>) -> bool {
-        let mut state = self.state.lock();
-        if !state.rung && !state.stop {
-            match at_most {
-                Some(Duration::ZERO) => {}
-                Some(at_most) => {
-                    self.changed.wait_for(&mut state, at_most);
-                }
-                None => self.changed.wait(&mut state),
-            }
-        }
-        state.rung = false;
-        !state.stop
-    }
-}
 
 /// Starts the thread.
 pub fn start(server: Arc<Server>) -> std::io::Result<JoinHandle<()>> {
@@ -161,16 +119,5 @@ mod tests {
         assert_eq!(wait_for(1000, 5000), Some(ms(0)));
         assert_eq!(wait_for(-5, 0), Some(ms(0)));
         assert_eq!(wait_for(i64::MAX - 1, i64::MIN), Some(LONGEST_SLEEP));
-    }
-
-    #[test]
-    fn an_alarm_rung_before_is_heard() {
-        let alarm = Alarm::default();
-        alarm.ring();
-        assert!(alarm.sleep(None));
-        assert!(alarm.sleep(Some(Duration::from_millis(1))));
-        alarm.stop();
-        assert!(!alarm.sleep(None));
-        assert!(!alarm.sleep(Some(Duration::ZERO)));
     }
 }

@@ -13,6 +13,7 @@ use ochre_store::Store;
 use parking_lot::Mutex;
 use thiserror::Error;
 
+use crate::alarm::Alarm;
 use crate::blocking::Blocked;
 use crate::clients::{Client, Clients};
 use crate::commands;
@@ -80,8 +81,8 @@ pub struct Server {
     stop: Mutex<Option<Stopping>>,
     stopped: std::sync::OnceLock<std::sync::mpsc::Sender<()>>,
     active_expire: AtomicBool,
-    pub reclaimer: reclaim::Alarm,
-    pub steward: reclaim::Alarm,
+    pub reclaimer: Alarm,
+    pub steward: Alarm,
     pub switches: Switches,
     pub memory: MemoryMeter,
     pub latency: LatencyMonitor,
@@ -288,8 +289,8 @@ impl Server {
             stop: Mutex::new(None),
             stopped: std::sync::OnceLock::new(),
             active_expire: AtomicBool::new(true),
-            reclaimer: reclaim::Alarm::default(),
-            steward: reclaim::Alarm::default(),
+            reclaimer: Alarm::default(),
+            steward: Alarm::default(),
             switches: Switches::default(),
             memory: MemoryMeter::default(),
             latency: LatencyMonitor::default(),
@@ -418,6 +419,8 @@ impl Server {
     /// A client that waits for it is answered if the server cannot end.
     pub fn request_stop(&self, request: StopRequest, client: Option<Arc<Blocked>>) {
         *self.stop.lock() = Some(Stopping { request, client });
+        // What was loaded so far is not the dataset: nothing depends on it.
+        self.persistence.loading.abort();
         if let Some(sender) = self.stopped.get() {
             // Nobody listens any more only when the server has ended already.
             let _ = sender.send(());

@@ -13,6 +13,10 @@ use crate::server::{SaveAtEnd, Server, StopRequest};
 /// When something could not be brought to disk; all of it has been logged.
 pub fn prepare(server: &Arc<Server>, request: StopRequest) -> Result<(), ()> {
     let persistence = &server.persistence;
+    if persistence.loading.is_active() {
+        // A part of the dataset must not take the place of the whole.
+        return Ok(());
+    }
     if persistence.jobs.is_running() {
         server
             .log

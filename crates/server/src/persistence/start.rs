@@ -72,6 +72,16 @@ impl Loading {
         self.passed_bytes.load(Ordering::Relaxed) + self.progress.bytes()
     }
 
+    /// How far it is, for the log.
+    pub fn describe(&self) -> String {
+        let (loaded, total) = (
+            self.loaded_bytes(),
+            self.total_bytes.load(Ordering::Relaxed),
+        );
+        let percent = loaded as f64 * 100.0 / total.max(1) as f64;
+        format!("Loading DB in memory: {percent:.1}% ({loaded} of {total} bytes)")
+    }
+
     fn pass_file(&self, bytes: u64) {
         self.progress.set_bytes(0);
         self.passed_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -113,6 +123,19 @@ fn load_dataset(server: &Arc<Server>) -> Result<(), String> {
                 "DB loaded from append only file: {:.3} seconds",
                 started.elapsed().as_secs_f64()
             ));
+        }
+        if opened == Opened::Empty
+            && server
+                .persistence
+                .disk
+                .exists(&jobs::dump_path(config))
+                .unwrap_or(false)
+        {
+            server.log.warning(
+                "WARNING: appendonly is on, but there is no append-only file yet: the dataset \
+                 begins empty, as in Redis, although there is a dump file. To keep that, start \
+                 with appendonly no and switch it on by CONFIG SET appendonly yes.",
+            );
         }
         folder
             .remove_leftovers()

@@ -114,6 +114,11 @@ fn flush(
     // Recorded even when there was nothing: a replica may have keys that are past their
     // deadline here.
     whole.view.effects.dirty += removed as u64 + 1;
+    if db.is_none() && !whole.call.live.config.persistence.save.0.is_empty() {
+        // As in Redis, with save rules the flush is brought to disk at once.
+        whole.call.server.persistence.jobs.schedule_save();
+        whole.call.server.steward.ring();
+    }
     out.ok();
     Ok(Flow::Done)
 }
