@@ -12,7 +12,8 @@ pub(super) const FAMILY: Family = Family {
             "3 ECHO text",
             "3 SELECT dbindex",
             "2 ! HELLO (2|3)",
-            "2 HELLO (2|3|4|0|count) [SETNAME clientname] [AUTH clientname text]",
+            // Not mutated: 7.0 acts upon an option before it has read the next.
+            "2 ! HELLO (2|3|4|0|count) [SETNAME clientname] [AUTH clientname text]",
             "1 HELLO",
             "2 AUTH text",
             "2 AUTH (clientname|DEFAULT) text",
