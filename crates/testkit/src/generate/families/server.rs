@@ -93,7 +93,7 @@ pub(super) const FAMILY: Family = Family {
             "1 ACL WHOAMI",
             "1 ACL USERS",
             "1 ACL CAT [HASH|NOSUCH]",
-            "1 ACL GETUSER (DEFAULT|NOSUCH)",
+            "1 ACL GETUSER (NOBODY|NOSUCH)",
             "1 ACL DRYRUN (NOSUCH|DEFAULT) GET skey",
             "1 ACL NOSUCH",
             "1 CLUSTER INFO",
