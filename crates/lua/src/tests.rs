@@ -281,8 +281,10 @@ fn the_deepest_nesting_is_that_of_redis_and_the_stack_is_left_as_it_was() {
 #[test]
 fn errors_that_no_command_has_counted_are_told() {
     let mut world = World::new();
-    let mut host = Canned::default();
-    host.replies = vec![b"-ERR a\r\n".to_vec(); 3];
+    let mut host = Canned {
+        replies: vec![b"-ERR a\r\n".to_vec(); 3],
+        ..Canned::default()
+    };
     let body = "return {{err = 'MY b'}, {try('x'), {err = 'MY c'}}}";
     let function = world.lua.load(body).into_function().unwrap();
     let program = world.bridge.keep(&function).unwrap();

@@ -25,3 +25,15 @@ pub enum ProtocolError {
     #[error("Protocol error: unauthenticated bulk length")]
     UnauthenticatedBulkLength,
 }
+
+impl ProtocolError {
+    /// The text that the client gets: as shown, but with the very byte that came.
+    pub fn line(&self) -> Vec<u8> {
+        match self {
+            Self::ExpectedBulk(byte) => {
+                [&b"Protocol error: expected '$', got '"[..], &[*byte], b"'"].concat()
+            }
+            other => other.to_string().into_bytes(),
+        }
+    }
+}

@@ -134,6 +134,24 @@ pub fn resolve_known<'s>(
     }
 }
 
+/// Whether this is no command but a line of an HTTP request: a web page may have made a
+/// browser send it, with commands for a body.
+#[cold]
+fn speaks_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
+/// Ends a connection that does not come from a client of ours.
+#[cold]
+fn hang_up(call: &mut Call<'_>) {
+    call.session.close = true;
+    let address = &call.session.client.address;
+    call.server.log.warning(&format!(
+        "Closing {address}: it sends HTTP (POST or Host:), which may be a web page's attempt \
+         to reach this server through a browser"
+    ));
+}
+
 #[cold]
 fn unknown_command(argv: &[&[u8]]) -> Error {
     // Redis quotes at most 128 bytes of the name and of the arguments together.
@@ -187,6 +205,10 @@ pub fn execute_found(
     let server = call.server;
     let resolved = match found {
         Some(known) => resolve_known(server, known, argv),
+        None if speaks_http(argv[0]) => {
+            hang_up(call);
+            return Executed::Done;
+        }
         None => Err(unknown_command(argv)),
     };
     let known = match resolved.and_then(|known| gates::admit(call, known, argv).map(|()| known)) {

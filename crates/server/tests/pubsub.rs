@@ -20,11 +20,13 @@ fn start() -> Server {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// How many copies of a message a channel brings.
+type Copies = fn(&str) -> usize;
+
 /// What somebody subscribes to.
 struct Listener {
     connection: Connection,
-    /// How many copies of a message a channel brings.
-    copies: fn(&str) -> usize,
+    copies: Copies,
 }
 
 fn subscribe(server: &Server, protocol: Protocol, lines: &[&str]) -> Connection {
@@ -42,7 +44,7 @@ fn subscribe(server: &Server, protocol: Protocol, lines: &[&str]) -> Connection 
 fn listeners(server: &Server) -> Vec<Listener> {
     let mut all = Vec::new();
     for protocol in [Protocol::Resp2, Protocol::Resp3] {
-        let kinds: [(&[&str], fn(&str) -> usize); 4] = [
+        let kinds: [(&[&str], Copies); 4] = [
             (&["SUBSCRIBE news:a news:b other"], |_| 1),
             (&["PSUBSCRIBE news:*"], |channel| {
                 usize::from(channel.starts_with("news:"))

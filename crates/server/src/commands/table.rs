@@ -251,7 +251,6 @@ impl Known {
                             keys.extend((first..=last).step_by(step.max(1)).map(|at| (at, flags)));
                         }
                         // No key, or more than there are arguments.
-                        None if count == 0 => {}
                         _ => return None,
                     }
                 }

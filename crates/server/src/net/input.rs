@@ -567,7 +567,7 @@ fn run(
 /// Answers a violation of the protocol; the connection closes after it.
 #[cold]
 fn fail(connection: &mut Connection, error: &ProtocolError, out: &mut Reply) {
-    out.error(&format!("ERR {error}"));
+    out.error_bytes(&[b"ERR ", &*error.line()].concat());
     connection.session.close = true;
     connection.stalled = Some(Stall::Closing);
 }

@@ -4,7 +4,8 @@
 //! (iterations, membership) is done by the runner, with the functions of [`super::random`].
 
 use super::rules::{
-    DOUBLE_COMMANDS, ENCODING_CHANGES, ERROR_CHANGES, Rule, name_of, rule_as_ordered, rule_for,
+    DOUBLE_COMMANDS, ENCODING_CHANGES, ERROR_CHANGES, Rule, meant, name_of, rule_as_ordered,
+    rule_for,
 };
 use crate::resp::{Frame, Reply};
 
@@ -199,7 +200,7 @@ fn is_known_error_change(
     subject: &[u8],
     reference: (u32, u32),
 ) -> bool {
-    let name = name_of(args);
+    let name = name_of(meant(args));
     ERROR_CHANGES.iter().any(|change| {
         reference < change.since
             && (change.command == "*" || change.command == name)

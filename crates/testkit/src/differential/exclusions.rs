@@ -4,6 +4,8 @@
 //! skipped in silence. When the reference is 7.2 or newer, only what is newer than that
 //! is excluded.
 
+use super::rules::meant;
+
 /// Something the reference cannot judge.
 #[derive(Debug, Clone, Copy)]
 pub struct Exclusion {
@@ -71,6 +73,7 @@ pub const EXCLUSIONS: &[Exclusion] = &[
 
 /// Why a reference of version `reference` cannot judge this command, if it cannot.
 pub fn exclusion(args: &[Vec<u8>], reference: (u32, u32)) -> Option<&'static Exclusion> {
+    let args = meant(args);
     let name = args.first()?.to_ascii_uppercase();
     let full = args
         .get(1)
@@ -107,5 +110,8 @@ mod tests {
         assert!(!excluded("ZRANK k m", (7, 0)));
         assert!(!excluded("CLIENT ID", (7, 0)));
         assert!(excluded("HTTL k FIELDS 1 f", (7, 2)));
+        let script = "EVAL|return redis.pcall(unpack(ARGV))|0|ZRANK|k|m|WITHSCORE";
+        let args: Vec<Vec<u8>> = script.split('|').map(|word| word.into()).collect();
+        assert!(exclusion(&args, (7, 0)).is_some());
     }
 }

@@ -355,6 +355,27 @@ pub const ERROR_CHANGES: &[ErrorChange] = &[
         since: (7, 2),
         reason: "7.2 has the option WITHSCORE",
     },
+    ErrorChange {
+        command: "ZRANK",
+        reference: "ERR Wrong number of args calling Redis command",
+        subject: "ERR syntax error",
+        since: (7, 2),
+        reason: "7.2 has the option WITHSCORE",
+    },
+    ErrorChange {
+        command: "ZREVRANK",
+        reference: "ERR Wrong number of args calling Redis command",
+        subject: "ERR syntax error",
+        since: (7, 2),
+        reason: "7.2 has the option WITHSCORE",
+    },
+    ErrorChange {
+        command: "HELLO",
+        reference: "WRONGPASS",
+        subject: "ERR Syntax error in HELLO option",
+        since: (7, 2),
+        reason: "7.2 reads all options before it acts upon any",
+    },
 ];
 
 /// Encodings that 7.2 reports where the reference reports others.
@@ -441,6 +462,21 @@ pub const DOUBLE_COMMANDS: &[&str] = &[
     "FCALL",
     "FCALL_RO",
 ];
+
+/// The command that is meant: a script that only calls its arguments stands for them.
+pub fn meant(args: &[Vec<u8>]) -> &[Vec<u8>] {
+    match args {
+        [eval, body, count, inner @ ..]
+            if eval.to_ascii_uppercase().starts_with(b"EVAL")
+                && body.ends_with(b"call(unpack(ARGV))")
+                && count == b"0"
+                && !inner.is_empty() =>
+        {
+            inner
+        }
+        _ => args,
+    }
+}
 
 /// The name of a command, in upper case.
 pub fn name_of(args: &[Vec<u8>]) -> String {

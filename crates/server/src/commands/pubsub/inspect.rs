@@ -60,14 +60,7 @@ fn shardchannels(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> O
 
 fn names(call: &mut Call<'_>, scope: Scope, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 1 {
-        return Err(Error::owned(format!(
-            "ERR wrong number of arguments for 'pubsub|{}' command",
-            if scope == Scope::Shard {
-                "shardchannels"
-            } else {
-                "channels"
-            }
-        )));
+        return Err(Error::subcommand("PUBSUB", args.all()[1]));
     }
     let names = call.server.pubsub.names(scope, args.peek());
     out.array(names.len());

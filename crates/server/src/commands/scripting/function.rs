@@ -9,7 +9,7 @@ use super::script::end;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::config::choices::RdbVersion;
-use crate::error::{Error, quoted};
+use crate::error::Error;
 use crate::execute::Call;
 use crate::gates;
 use crate::script::functions::{Existing, Library, Shelf, Source};
@@ -79,14 +79,6 @@ fn dump(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     Ok(Flow::Done)
 }
 
-/// The error of a subcommand with too many arguments, which is named as the client did.
-fn too_many(args: &Args<'_>) -> Error {
-    let name = String::from_utf8_lossy(quoted(args.all()[1], 128));
-    Error::owned(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try FUNCTION HELP."
-    ))
-}
-
 const FLUSH: Command = Command {
     summary: "Deletes all libraries and functions.",
     since: "7.0.0",
@@ -108,7 +100,7 @@ fn flush<'c>(
     out: &mut Reply,
 ) -> Outcome {
     if args.len() > 1 {
-        return Err(too_many(args));
+        return Err(Error::subcommand("FUNCTION", args.all()[1]));
     }
     if !args.is_empty() && !args.keyword("SYNC") && !args.keyword("ASYNC") {
         return Err(Error::text(
@@ -284,7 +276,7 @@ fn restore<'c>(
 ) -> Outcome {
     let payload = args.next()?;
     if args.len() > 1 {
-        return Err(too_many(args));
+        return Err(Error::subcommand("FUNCTION", args.all()[1]));
     }
     let mut existing = Existing::Keep;
     let mut flushes = false;

@@ -9,7 +9,7 @@ use crate::commands::args::Args;
 use crate::commands::help::help;
 use crate::commands::spec::*;
 use crate::commands::table::Known;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::execute::Call;
 use crate::latency::{Sample, Series};
 
@@ -200,7 +200,7 @@ fn graph(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let event = args.next()?;
     let Some(series) = call.server.latency.series(event) else {
         let mut text = b"ERR No samples available for event '".to_vec();
-        text.extend_from_slice(event);
+        text.extend_from_slice(quoted(event, usize::MAX));
         text.push(b'\'');
         return Err(Error::Bytes(text));
     };

@@ -95,7 +95,7 @@ const FRAMES: &[&[u8]] = &[
     b"CLIENT REPLY SKIP\r\nCLIENT REPLY SKIP\r\nPING\r\nPING again\r\n",
     b"SUBSCRIBE a b\r\nPING\r\nGET s1\r\nUNSUBSCRIBE a b\r\nGET s1\r\n",
     b"MULTI\r\nPING\r\nGET s1\r\nEXEC\r\n",
-    b"RESET\r\nHELLO 3\r\nHELLO 2\r\nPING\r\n",
+    b"RESET\r\nSELECT 1\r\nPING\r\n",
 ];
 
 fn bytes(generator: &mut Generator) -> Vec<Step> {
@@ -109,7 +109,8 @@ fn bytes(generator: &mut Generator) -> Vec<Step> {
             let mut stream = pipeline(generator, false);
             stream.truncate(400);
             let at = generator.rng.below(stream.len());
-            stream[at] = *generator.rng.pick(b"\0\r\n*$:-0129 \xffaZ");
+            // No NUL: Redis, a C program, takes it for the end of what has arrived.
+            stream[at] = *generator.rng.pick(b"\r\n*$:-0129 \xffaZ");
             without_random_names(stream)
         }
         _ => {
@@ -174,7 +175,7 @@ fn is_numeric_reply(name: &[u8]) -> bool {
 /// Corruption may turn one command into another whose reply is random.
 fn without_random_names(stream: Vec<u8>) -> Vec<u8> {
     let upper = stream.to_ascii_uppercase();
-    let is_risky = ["TIME", "SAVE", "TTL"]
+    let is_risky = ["TIME", "SAVE", "TTL", "HELLO"]
         .iter()
         .any(|name| upper.windows(name.len()).any(|w| w == name.as_bytes()));
     if is_risky {

@@ -12,7 +12,8 @@ pub(super) const FAMILY: Family = Family {
             "3 ECHO text",
             "3 SELECT dbindex",
             "2 ! HELLO (2|3)",
-            "2 HELLO (2|3|4|0|count) [SETNAME clientname] [AUTH clientname text]",
+            // Not mutated: 7.0 acts upon an option before it has read the next.
+            "2 ! HELLO (2|3|4|0|count) [SETNAME clientname] [AUTH clientname text]",
             "1 HELLO",
             "2 AUTH text",
             "2 AUTH (clientname|DEFAULT) text",
@@ -92,7 +93,7 @@ pub(super) const FAMILY: Family = Family {
             "1 ACL WHOAMI",
             "1 ACL USERS",
             "1 ACL CAT [HASH|NOSUCH]",
-            "1 ACL GETUSER (DEFAULT|NOSUCH)",
+            "1 ACL GETUSER (NOBODY|NOSUCH)",
             "1 ACL DRYRUN (NOSUCH|DEFAULT) GET skey",
             "1 ACL NOSUCH",
             "1 CLUSTER INFO",
