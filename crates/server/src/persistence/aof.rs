@@ -395,10 +395,11 @@ impl FileWriter {
             AppendFsync::No => false,
         };
         let is_behind = self.synced.offset < self.written.offset;
-        if is_behind && (stop || sync || due && !self.spares_the_disk()) {
-            if let Err(failure) = self.sync() {
-                return self.failed(failure, stop);
-            }
+        if is_behind
+            && (stop || sync || due && !self.spares_the_disk())
+            && let Err(failure) = self.sync()
+        {
+            return self.failed(failure, stop);
         }
         self.succeeded();
         if stop {
