@@ -255,6 +255,7 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
         cursor,
         file,
         uncut: None,
+        has_gap: false,
         synced_at: Instant::now(),
         policy,
         stamps: false,
@@ -343,6 +344,8 @@ struct FileWriter {
     kept: Mark,
     /// What a failure left behind here could not be cut off yet.
     uncut: Option<u64>,
+    /// A sync failed, and not all that it concerned could be written again.
+    has_gap: bool,
     synced_at: Instant,
     policy: AppendFsync,
     /// `aof-timestamp-enabled`
@@ -424,10 +427,11 @@ impl FileWriter {
             AppendFsync::No => false,
         };
         let is_behind = self.synced.offset < self.written.offset;
-        if is_behind && (stop || sync || due && !self.spares_the_disk()) {
-            if let Err(failure) = self.sync() {
-                return self.failed(failure, stop);
-            }
+        if is_behind
+            && (stop || sync || due && !self.spares_the_disk())
+            && let Err(failure) = self.sync()
+        {
+            return self.failed(failure, stop);
         }
         self.succeeded();
         if stop {
@@ -562,6 +566,8 @@ impl FileWriter {
         self.synced = self.written;
         self.kept = self.written;
         self.cursor.release(self.kept.offset);
+        // Whoever gets his reply may write again.
+        self.succeeded();
         self.aof()
             .offsets
             .durable
@@ -585,6 +591,10 @@ impl FileWriter {
             self.server
                 .log
                 .warning("AOF write error looks solved. The server can write again.");
+            if std::mem::take(&mut self.has_gap) {
+                // A new base holds what the disk may have dropped.
+                self.server.persistence.jobs.schedule_rewrite();
+            }
         }
     }
 
@@ -593,7 +603,10 @@ impl FileWriter {
         // After a failed sync as much is written again as is still there.
         let (what, error, whole) = match failure {
             Failure::Write(error) => ("writing", error, self.written),
-            Failure::Sync(error) => ("syncing", error, self.kept),
+            Failure::Sync(error) => {
+                self.has_gap |= self.kept.offset > self.synced.offset;
+                ("syncing", error, self.kept)
+            }
         };
         self.note_failure(what, &error);
         if let Err(error) = self.file.set_len(whole.length) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ochre_journal::disk::{FaultyDisk, Operation};
-use ochre_server::config::choices::AppendFsync;
+use ochre_server::config::choices::{AppendFsync, Reactor};
 use ochre_testkit::resp::{Connection, Reply};
 
 use crate::fixture::{
@@ -141,6 +141,24 @@ fn a_write_torn_anywhere_leaves_no_trace() {
     assert_eq!(count(&mut server.survivor().connect(), "counter"), 4);
 }
 
+/// Long replies are drawn in slices, each when the one before has left.
+#[test]
+fn long_replies_are_drawn_to_their_end_with_always() {
+    for reactor in [Reactor::Epoll, Reactor::Auto] {
+        let mut config = appending(AppendFsync::Always);
+        config.threads.reactor = reactor;
+        let server = Fixture::start(&config, FaultyDisk::new(12));
+        let mut client = server.connect();
+        let mut command = vec!["RPUSH".to_owned(), "list".to_owned()];
+        command.extend((0..20_000).map(|number| number.to_string()));
+        client.command(&command).unwrap();
+        for _ in 0..5 {
+            let list = ask(&mut client, "LRANGE list 0 -1");
+            assert_eq!(list.elements().map(<[Reply]>::len), Some(20_000));
+        }
+    }
+}
+
 #[test]
 fn one_sync_serves_many_clients() {
     const CLIENTS: usize = 40;
@@ -185,4 +203,9 @@ fn every_second_refuses_writes_while_the_disk_fails() {
     expect_refusals(&mut client, BAD_DISK);
     server.await_info("aof_last_write_status:ok");
     assert_eq!(ask(&mut client, "INCR counter"), Reply::Integer(4));
+    // The disk has dropped what it could not sync: a rewrite makes that good.
+    server.await_info("aof_rewrites:1");
+    server.await_info("aof_last_bgrewrite_status:ok");
+    ask(&mut client, "WAITAOF 1 0 0");
+    assert_eq!(count(&mut server.survivor().connect(), "counter"), 4);
 }

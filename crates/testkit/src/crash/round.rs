@@ -28,7 +28,8 @@ pub struct Report {
     pub kills: u64,
     /// Steps that were acknowledged.
     pub acknowledged: u64,
-    /// Of those, steps that were gone afterwards, as they may be.
+    /// Of those, steps that were gone afterwards, as they may be: within the policy, or
+    /// because the round cut them off the file.
     pub lost: u64,
     /// Steps that were found though nobody had been told.
     pub unacknowledged: u64,
@@ -58,7 +59,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} kills ({} in snapshots), {} snapshots, {} tails mended, {} steps acknowledged, \
-             {} of them gone within the policy, {} found unacknowledged",
+             {} of them gone as they may be, {} found unacknowledged",
             self.kills,
             self.kills_in_snapshots,
             self.snapshots,

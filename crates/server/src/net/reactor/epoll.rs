@@ -144,7 +144,10 @@ pub(super) fn tick<H: Handler>(
     let Some((epoll, core)) = backend(reactor) else {
         return Ok(());
     };
-    let busy = !core.dirty.is_empty() || !epoll.turns.is_empty();
+    // What was withheld during the flush has no mark yet, which the worker sets when the
+    // tick is over.
+    let unmarked = core.withheld.has_unmarked();
+    let busy = unmarked || !core.dirty.is_empty() || !epoll.turns.is_empty();
     let timeout = if busy || !core.wake.may_sleep() {
         Some(Duration::ZERO)
     } else {

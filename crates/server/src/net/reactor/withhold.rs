@@ -40,6 +40,11 @@ impl Withheld {
         self.batches.is_empty() && self.pending.is_empty()
     }
 
+    /// Whether anything came since the last mark.
+    pub fn has_unmarked(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     pub fn add(&mut self, index: u32, token: Token, chunk: Chunk) {
         self.pending.push_back((index, token, chunk));
     }

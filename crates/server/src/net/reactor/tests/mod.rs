@@ -199,6 +199,7 @@ cases! {
     moves_before_its_first_tick
     withheld_output_waits_in_order
     withheld_output_outlives_a_close
+    what_is_withheld_during_a_flush_ends_the_tick
 }
 
 #[test]

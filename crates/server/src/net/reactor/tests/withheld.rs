@@ -89,3 +89,33 @@ pub(super) fn withheld_output_outlives_a_close(mut reactor: Reactor) {
         reactor.close(third_token, Close::Now);
     }
 }
+
+/// A slice of a long reply is drawn when the one before has left, and may be withheld: the
+/// worker must come round to mark it, though nothing else happens.
+pub(super) fn what_is_withheld_during_a_flush_ends_the_tick(mut reactor: Reactor) {
+    let patience = Duration::from_secs(60);
+    for family in FAMILIES {
+        let (socket, mut peer) = pair(family);
+        reactor.register(FIRST, socket).unwrap();
+        let mut is_drawn = false;
+        let mut handler = On(|reactor: &mut Reactor, event: Event<'_>| {
+            quiet(event);
+            if !std::mem::replace(&mut is_drawn, true) {
+                reactor.send(FIRST, Chunk::Bytes(b" and second".to_vec()));
+            }
+        });
+        reactor.send(FIRST, Chunk::Bytes(b"first".to_vec()));
+        reactor.withhold(true);
+        let start = Instant::now();
+        while !reactor.withholds() {
+            reactor.wait(Some(patience), &mut handler).unwrap();
+        }
+        assert!(start.elapsed() < patience, "the reactor slept");
+        reactor.withhold_until(1);
+        assert!(!reactor.release(1));
+        run_for(&mut reactor, &mut handler, Duration::from_millis(10));
+        peer.expect(b"first and second");
+        reactor.withhold(false);
+        reactor.close(FIRST, Close::Now);
+    }
+}
