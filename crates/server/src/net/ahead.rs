@@ -69,7 +69,7 @@ impl Ahead {
                 database.table().candidates(target.hash, Entry::prefetch);
             }
         }
-        let mut entries: SmallVec<[(&Entry, [&[u8]; 2]); GROUP]> = SmallVec::new();
+        let mut entries = SmallVec::<[_; GROUP]>::new();
         for (_, target, stripe) in &held {
             if let Some(ends) = target.ends
                 && let Some(database) = stripe.database(db)

@@ -9,25 +9,25 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ochre_resp::{Protocol, Reply};
+use ochre_resp::Reply;
 
 use super::connection::{Connection, Stall};
-use super::input::{self, Engine, Reader};
-use super::mail::{Mail, Mailbox, NewConnection};
+use super::input::{Engine, Reader};
+use super::mail::{Mailbox, NewConnection};
 use super::output::{self, Progress};
-use super::reactor::{Chunk, Close, Ended, Fill, Handler, Reactor, Token};
+use super::reactor::{Chunk, Close, Reactor, Token};
 use crate::blocking;
 use crate::clients::NewClient;
-use crate::commands::spec::TimeoutReply;
 use crate::commands::{pubsub, transactions};
 use crate::config::values::ClientClass;
-use crate::error::Error;
-use crate::execute::{self, Call, Local};
+use crate::execute::{Call, Local};
 use crate::live::Live;
-use crate::pause::Paused;
 use crate::pubsub::Message;
 use crate::server::Server;
 use crate::session::Session;
+
+mod events;
+mod waits;
 
 /// How often a worker looks after its connections while something needs it (timeouts,
 /// soft limits of output buffers, a pause).
@@ -61,15 +61,6 @@ struct Desk {
     cared_at_ms: i64,
     /// Connections whose reply is worked out slice by slice, a slice each tick.
     working: Vec<Token>,
-}
-
-/// Why a wait ends without being served.
-#[derive(Debug, Clone, Copy)]
-enum WaitEnd {
-    /// Its time is up.
-    Overdue,
-    /// CLIENT UNBLOCK, which names the wait that it ended.
-    Request { wait: u64, error: bool },
 }
 
 /// A place in the table of connections; generations tell successive tenants apart.
@@ -375,97 +366,6 @@ impl Desk {
         hard || soft
     }
 
-    /// Ends the wait of a blocked client, unless it is another one by now, with a reply
-    /// and goes on with its input.
-    fn unblock(&mut self, reactor: &mut Reactor, token: Token, wait: u64, reply: Vec<u8>) {
-        let Some(mut connection) = self.take(token) else {
-            return;
-        };
-        let Some(blocked) = connection.blocked.take_if(|blocked| blocked.number == wait) else {
-            return self.put_back(connection);
-        };
-        if let Some(deadline) = blocked.deadline_ms {
-            self.deadlines.remove(&(deadline, token.slot()));
-        }
-        *connection.session.client.wait.lock() = None;
-        connection
-            .session
-            .update_flags(|flags| flags.blocked = false);
-        connection.stalled = None;
-        connection.session.wrote_to = self.server.persistence.journal.end();
-        if !std::mem::take(&mut connection.is_muted) {
-            self.local.stats.writes += 1;
-            self.local.stats.output_bytes += reply.len() as u64;
-            output::put(reactor, token, Chunk::Bytes(reply), &mut connection.drawing);
-        }
-        if self.exceeds_output_limit(reactor, &mut connection) {
-            return self.close(reactor, connection, Close::Now);
-        }
-        self.put_back(connection);
-        self.unstall(reactor, token);
-    }
-
-    /// Answers a client whose wait `why` ends, and takes the wait out of its lines. Does
-    /// nothing where the wait has ended otherwise: then its reply is on the way.
-    fn end_wait(&mut self, reactor: &mut Reactor, token: Token, why: WaitEnd) {
-        let Some(mut connection) = self.take(token) else {
-            return;
-        };
-        let Some(blocked) = connection.blocked.clone() else {
-            return self.put_back(connection);
-        };
-        let call = Call {
-            server: &self.server,
-            live: &self.live,
-            session: &mut connection.session,
-            local: &mut self.local,
-            named: None,
-        };
-        let is_ours = match why {
-            WaitEnd::Overdue => blocking::cancel(&call, &blocked),
-            WaitEnd::Request { wait, .. } if wait != blocked.number => false,
-            WaitEnd::Request { .. } => {
-                blocking::cancel(&call, &blocked);
-                true
-            }
-        };
-        let mut answer = Reply::new(connection.session.protocol);
-        match (why, blocked.on_timeout) {
-            (WaitEnd::Request { error: true, .. }, _) => {
-                let error = Error::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-                if is_ours {
-                    execute::write_error(&self.server, &error, &mut answer);
-                }
-            }
-            (_, TimeoutReply::Null) => answer.null(),
-            (_, TimeoutReply::NullArray | TimeoutReply::NullOrNullArray) => answer.null_array(),
-            (_, TimeoutReply::Zero) => answer.integer(0),
-            (_, TimeoutReply::Copies) => {
-                let durable = self.server.persistence.aof.durable();
-                answer.array(2);
-                answer.integer(i64::from(connection.session.wrote_to <= durable));
-                answer.integer(0);
-            }
-        }
-        self.put_back(connection);
-        if is_ours {
-            self.unblock(reactor, token, blocked.number, answer.into_bytes());
-        }
-    }
-
-    /// Ends the waits whose time is up.
-    fn end_overdue_waits(&mut self, reactor: &mut Reactor) {
-        let now_ms = crate::clock::now_ms();
-        while let Some(&(deadline, slot)) = self.deadlines.first() {
-            if deadline > now_ms {
-                break;
-            }
-            self.deadlines.pop_first();
-            let generation = self.connections[slot as usize].generation;
-            self.end_wait(reactor, Token(slot, generation), WaitEnd::Overdue);
-        }
-    }
-
     /// How long the reactor may sleep.
     fn patience(&self) -> Option<Duration> {
         if !self.working.is_empty() {
@@ -526,29 +426,6 @@ impl Desk {
         server.memory.watch_peak(self.local.now_ms);
     }
 
-    /// Runs the commands that waited for a pause, if that is over.
-    fn resume_paused(&mut self, reactor: &mut Reactor) {
-        if self.paused.is_empty() {
-            return;
-        }
-        if self.server.pause.state(crate::clock::now_ms()) != Paused::Nothing {
-            return;
-        }
-        for token in std::mem::take(&mut self.paused) {
-            let slot = &mut self.connections[token.slot() as usize];
-            let connection = slot.connection.as_mut().filter(|c| c.token == token);
-            if let Some(connection) = connection
-                && connection.stalled == Some(Stall::Paused)
-            {
-                connection.stalled = None;
-                connection
-                    .session
-                    .update_flags(|flags| flags.paused = false);
-                self.unstall(reactor, token);
-            }
-        }
-    }
-
     /// Closes connections idle for too long, now and then.
     fn care(&mut self, reactor: &mut Reactor) {
         let timeout_s = i64::from(self.live.config.clients.idle_timeout_seconds);
@@ -580,163 +457,5 @@ impl Desk {
                 self.close(reactor, connection, Close::Now);
             }
         }
-    }
-}
-
-/// Writes an invalidation: a push message in RESP3; in RESP2 a message on the channel
-/// that a client subscribes to in order to get the invalidations of another.
-fn push_invalidation(
-    session: &Session,
-    keys: Option<&[Box<[u8]>]>,
-    is_redirected: bool,
-    out: &mut Reply,
-) {
-    const CHANNEL: &[u8] = b"__redis__:invalidate";
-    if out.is_resp3() {
-        out.push(2);
-        out.bulk(b"invalidate");
-    } else if is_redirected && session.is_subscriber() {
-        out.push(3);
-        out.bulk(b"message");
-        out.bulk(CHANNEL);
-    } else {
-        return;
-    }
-    match keys {
-        Some(keys) => {
-            out.array(keys.len());
-            keys.iter().for_each(|key| out.bulk(key));
-        }
-        None => out.null(),
-    }
-}
-
-impl Handler for Desk {
-    fn received(&mut self, reactor: &mut Reactor, token: Token, bytes: &[u8]) {
-        self.local.stats.reads += 1;
-        self.local.stats.input_bytes += bytes.len() as u64;
-        self.with(reactor, token, |reader, engine, connection, out| {
-            reader.read(engine, connection, bytes, out);
-            let limit = engine.live.config.clients.query_buffer_limit_bytes;
-            if connection.stash.len() as u64 > limit {
-                connection.session.close = true;
-                engine
-                    .server
-                    .query_limit_exceeded(&connection.session.client);
-            }
-        });
-    }
-
-    fn ended(&mut self, reactor: &mut Reactor, token: Token, _why: Ended) {
-        if let Some(connection) = self.take(token) {
-            // Output of a half-closed connection may still find its reader.
-            self.close(reactor, connection, Close::AfterFlush);
-        }
-    }
-
-    fn drained(&mut self, reactor: &mut Reactor, token: Token) {
-        let Some(slot) = self.connections.get_mut(token.slot() as usize) else {
-            return;
-        };
-        if slot.generation != token.generation() {
-            return;
-        }
-        let Some(connection) = slot.connection.as_mut() else {
-            return;
-        };
-        connection.over_limit_since_ms = None;
-        if connection.drawing.is_some()
-            && !connection.is_working
-            && let Some(connection) = slot.connection.take()
-        {
-            self.draw(reactor, connection);
-        }
-    }
-
-    fn woken(&mut self, reactor: &mut Reactor) {
-        self.local.withholding = self.server.persistence.withholds();
-        reactor.withhold(self.local.withholding);
-        while let Some(new) = self.mailbox.take_arrival() {
-            self.open(reactor, new);
-        }
-        while let Some(mail) = self.mailbox.take() {
-            match mail {
-                Mail::Close(token) => {
-                    if let Some(connection) = self.take(token) {
-                        self.close(reactor, connection, Close::AfterFlush);
-                    }
-                }
-                Mail::Message { to, bytes } => {
-                    if let Some(mut connection) = self.take(to) {
-                        let chunk = Chunk::Shared(bytes);
-                        self.local.stats.output_bytes +=
-                            output::put(reactor, to, chunk, &mut connection.drawing);
-                        self.deliver(reactor, connection, Reply::new(Protocol::Resp2));
-                    }
-                }
-                Mail::Published { to, message } => self.deliver_published(reactor, &to, &message),
-                Mail::Invalidate {
-                    to,
-                    keys,
-                    is_redirected,
-                } => {
-                    self.push(reactor, to, |session, out| {
-                        push_invalidation(session, keys.as_deref(), is_redirected, out);
-                    });
-                }
-                Mail::RedirectBroken { to, redirect } => {
-                    self.push(reactor, to, |_, out| {
-                        if out.is_resp3() {
-                            out.push(2);
-                            out.bulk(b"tracking-redir-broken");
-                            out.integer(redirect as i64);
-                        }
-                    });
-                }
-                Mail::Served { to, wait, reply } => {
-                    // It may tell of a change that was made before the disk failed.
-                    let is_change = !reply.starts_with(b"-");
-                    if is_change && self.server.persistence.withholds_changes() {
-                        reactor.withhold(true);
-                    }
-                    self.unblock(reactor, to, wait, reply);
-                    reactor.withhold(self.local.withholding);
-                }
-                Mail::Ready { to, ready } => self.with(reactor, to, |_, engine, connection, _| {
-                    blocking::serve_key_again(&mut engine.call(&mut connection.session), ready);
-                }),
-                Mail::Unblock { to, wait, error } => {
-                    self.end_wait(reactor, to, WaitEnd::Request { wait, error });
-                }
-                // The tick ends with a look at those who wait, and at what is withheld.
-                Mail::PauseChanged | Mail::Durable => {}
-                Mail::Pass(sender) => drop(sender),
-                Mail::ConfigChanged => {
-                    self.generation = self.server.generation();
-                    self.live = self.server.live();
-                }
-                Mail::Stop => self.stop = true,
-            }
-        }
-    }
-
-    fn fill(&mut self, token: Token) -> Option<Fill<'_>> {
-        let slot = self.connections.get_mut(token.slot() as usize)?;
-        if slot.generation != token.generation() {
-            return None;
-        }
-        let connection = slot.connection.as_mut()?;
-        if connection.stalled.is_some() {
-            return None;
-        }
-        input::fill(connection).map(|(buffer, want)| Fill { buffer, want })
-    }
-
-    fn filled(&mut self, reactor: &mut Reactor, token: Token, added: usize) {
-        self.local.stats.reads += 1;
-        self.local.stats.input_bytes += added as u64;
-        self.with(reactor, token, |reader, engine, connection, out| {
-            reader.filled(engine, connection, out);
-        });
     }
 }

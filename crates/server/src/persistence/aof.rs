@@ -20,29 +20,25 @@
 //! is published as durable is on disk; the journal is kept from the first byte that a
 //! failure could still undo.
 
+mod writer;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ochre_journal::Cursor;
 use ochre_journal::aof::AofFolder;
 use ochre_journal::disk::DiskFile;
-use ochre_journal::{Chunk, Cursor, aof};
 use parking_lot::{Condvar, Mutex};
 
 use crate::config::choices::AppendFsync;
 use crate::net::mail::Mail;
 use crate::server::Server;
+use writer::FileWriter;
 
-/// How long changes are gathered where nobody waits for the disk: fewer wake-ups, fewer
-/// system calls.
-const GATHERING: Duration = Duration::from_millis(2);
-/// The period of `appendfsync everysec`.
-const SYNC_PERIOD: Duration = Duration::from_secs(1);
-/// A failed write is tried again after this.
-const RETRY: Duration = Duration::from_secs(1);
 /// Workers wait when so much has not been written yet.
 const LAG_BYTES_MAX: u64 = 64 << 20;
 
@@ -240,27 +236,10 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
         .durable
         .store(cursor.position(), Ordering::SeqCst);
     *aof.orders.lock() = Orders::default();
-    let start = Mark {
-        offset: cursor.position(),
-        length: file.len()?,
-    };
     let policy = server.live().config.persistence.append_fsync;
     // Whoever writes before the thread runs must wait for it.
     aof.set_policy(policy);
-    let writer = FileWriter {
-        server: server.clone(),
-        synced: start,
-        written: start,
-        kept: start,
-        cursor,
-        file,
-        uncut: None,
-        has_gap: false,
-        synced_at: Instant::now(),
-        policy,
-        stamps: false,
-        last_stamp_s: 0,
-    };
+    let writer = FileWriter::new(server.clone(), cursor, file)?;
     let thread = std::thread::Builder::new()
         .name("ochre-aof".into())
         .spawn(move || writer.run())?;
@@ -320,337 +299,6 @@ fn tell_workers(server: &Server, whom: Tell) {
     for worker in &server.mailboxes {
         if whom == Tell::All || worker.waits_for_disk.load(Ordering::SeqCst) {
             worker.mailbox.put(Mail::Durable);
-        }
-    }
-}
-
-/// A place in the journal and the length of the file that ends there.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
-    offset: u64,
-    length: u64,
-}
-
-/// The thread's own.
-struct FileWriter {
-    server: Arc<Server>,
-    cursor: Cursor,
-    file: Box<dyn DiskFile>,
-    /// Up to where all is on disk.
-    synced: Mark,
-    /// Up to where all was written.
-    written: Mark,
-    /// From where on the journal is kept, to be written again if need be.
-    kept: Mark,
-    /// What a failure left behind here could not be cut off yet.
-    uncut: Option<u64>,
-    /// A sync failed, and not all that it concerned could be written again.
-    has_gap: bool,
-    synced_at: Instant,
-    policy: AppendFsync,
-    /// `aof-timestamp-enabled`
-    stamps: bool,
-    last_stamp_s: i64,
-}
-
-/// What the disk did not do.
-#[derive(Debug)]
-enum Failure {
-    Write(io::Error),
-    /// Nothing is known of what was written since the last success.
-    Sync(io::Error),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Write(error)
-    }
-}
-
-/// What the thread does next.
-enum Next {
-    Go,
-    Retry,
-    Stop,
-}
-
-impl FileWriter {
-    fn run(mut self) {
-        loop {
-            self.follow_config();
-            match self.turn() {
-                Next::Go => {}
-                Next::Retry => self.pause(),
-                Next::Stop => return,
-            }
-        }
-    }
-
-    /// Waits before another attempt, unless the thread is to end. There is something to
-    /// read meanwhile: what could not be written.
-    fn pause(&self) {
-        let aof = self.aof();
-        let deadline = Instant::now() + RETRY;
-        let mut orders = aof.orders.lock();
-        while !orders.stop
-            && !aof
-                .stop_ordered
-                .wait_until(&mut orders, deadline)
-                .timed_out()
-        {}
-    }
-
-    fn aof(&self) -> &Aof {
-        &self.server.persistence.aof
-    }
-
-    fn follow_config(&mut self) {
-        let live = self.server.live();
-        let persistence = &live.config.persistence;
-        self.policy = persistence.append_fsync;
-        self.stamps = persistence.aof_timestamp_enabled;
-        self.aof().set_policy(self.policy);
-    }
-
-    /// Writes what there is, syncs when that is due, sleeps when there is nothing.
-    fn turn(&mut self) -> Next {
-        let (stop, sync) = {
-            let mut orders = self.aof().orders.lock();
-            (orders.stop, std::mem::take(&mut orders.sync))
-        };
-        if let Err(failure) = self.write_all() {
-            return self.failed(failure, stop);
-        }
-        let due = match self.policy {
-            AppendFsync::Always => true,
-            AppendFsync::EverySecond => self.synced_at.elapsed() >= SYNC_PERIOD,
-            AppendFsync::No => false,
-        };
-        let is_behind = self.synced.offset < self.written.offset;
-        if is_behind
-            && (stop || sync || due && !self.spares_the_disk())
-            && let Err(failure) = self.sync()
-        {
-            return self.failed(failure, stop);
-        }
-        self.succeeded();
-        if stop {
-            return Next::Stop;
-        }
-        if self.policy != AppendFsync::Always && !sync {
-            std::thread::sleep(GATHERING);
-        }
-        let patience = if self.synced.offset < self.written.offset {
-            Some(
-                SYNC_PERIOD
-                    .saturating_sub(self.synced_at.elapsed())
-                    .max(GATHERING),
-            )
-        } else {
-            None
-        };
-        if !self.has_orders() {
-            self.cursor.wait(patience);
-        }
-        Next::Go
-    }
-
-    fn has_orders(&self) -> bool {
-        let orders = self.aof().orders.lock();
-        orders.stop || orders.sync
-    }
-
-    /// `no-appendfsync-on-rewrite`: the disk is busy with a snapshot. Where replies wait
-    /// for the disk that is no reason.
-    fn spares_the_disk(&self) -> bool {
-        self.policy != AppendFsync::Always
-            && self
-                .server
-                .live()
-                .config
-                .persistence
-                .no_append_fsync_on_rewrite
-            && self.server.persistence.jobs.is_running()
-    }
-
-    fn write_all(&mut self) -> Result<(), Failure> {
-        if let Some(length) = self.uncut {
-            self.file.set_len(length)?;
-            self.uncut = None;
-        }
-        loop {
-            self.switch_if_due()?;
-            let Some(chunk) = self.cursor.read() else {
-                return Ok(());
-            };
-            self.write(&chunk)?;
-        }
-    }
-
-    /// Goes over to another file where one was ordered from here on.
-    fn switch_if_due(&mut self) -> Result<(), Failure> {
-        while self.aof().next_switch() == Some(self.written.offset) {
-            // What comes later must not be on disk before what came earlier.
-            self.sync()?;
-            let mut orders = self.server.persistence.aof.orders.lock();
-            let Some(switch) = orders.switches.front() else {
-                break;
-            };
-            let length = switch.file.len()?;
-            if let Some(switch) = orders.switches.pop_front() {
-                self.file = switch.file;
-            }
-            self.written.length = length;
-            self.synced.length = length;
-            self.kept.length = length;
-            self.last_stamp_s = 0;
-        }
-        Ok(())
-    }
-
-    /// Writes a part of the journal, piece by piece where the file changes within.
-    fn write(&mut self, chunk: &Chunk) -> Result<(), Failure> {
-        let mut bytes = chunk.bytes();
-        while !bytes.is_empty() {
-            // It may have been ordered since the last look, before these bytes came.
-            self.switch_if_due()?;
-            let start = chunk.end() - bytes.len() as u64;
-            let now = match self.aof().next_switch() {
-                Some(at) if at > start && at < chunk.end() => (at - start) as usize,
-                _ => bytes.len(),
-            };
-            self.append(&bytes[..now])?;
-            bytes = &bytes[now..];
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut stamp = Vec::new();
-        if self.stamps {
-            let now_s = crate::clock::now_ms() / 1000;
-            if now_s != self.last_stamp_s {
-                aof::append_timestamp(&mut stamp, now_s);
-                self.last_stamp_s = now_s;
-            }
-        }
-        if !stamp.is_empty() {
-            self.file.write_all(&stamp)?;
-        }
-        self.file.write_all(bytes)?;
-        let added = (stamp.len() + bytes.len()) as u64;
-        self.written.length += added;
-        self.written.offset += bytes.len() as u64;
-        let aof = self.aof();
-        aof.offsets
-            .current_bytes
-            .fetch_add(added, Ordering::Relaxed);
-        aof.offsets
-            .written
-            .store(self.written.offset, Ordering::SeqCst);
-        if self.policy != AppendFsync::Always {
-            self.kept = self.written;
-            self.cursor.release(self.kept.offset);
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), Failure> {
-        let started = Instant::now();
-        self.file.sync_data().map_err(Failure::Sync)?;
-        let now = Instant::now();
-        if now - started > 2 * SYNC_PERIOD {
-            self.aof().delayed_syncs.fetch_add(1, Ordering::Relaxed);
-        }
-        self.synced_at = now;
-        self.synced = self.written;
-        self.kept = self.written;
-        self.cursor.release(self.kept.offset);
-        // Whoever gets his reply may write again.
-        self.succeeded();
-        self.aof()
-            .offsets
-            .durable
-            .store(self.synced.offset, Ordering::SeqCst);
-        tell_workers(&self.server, Tell::Waiting);
-        self.server.persistence.waits.serve(&self.server);
-        self.aof().carried_out.notify_all();
-        Ok(())
-    }
-
-    fn succeeded(&mut self) {
-        if self.aof().is_failing() {
-            let durability = if self.policy == AppendFsync::Always {
-                Durability::Withheld
-            } else {
-                Durability::Free
-            };
-            self.aof()
-                .durability
-                .store(durability as u8, Ordering::SeqCst);
-            self.server
-                .log
-                .warning("AOF write error looks solved. The server can write again.");
-            if std::mem::take(&mut self.has_gap) {
-                // A new base holds what the disk may have dropped.
-                self.server.persistence.jobs.schedule_rewrite();
-            }
-        }
-    }
-
-    /// Notes a failure and undoes what it may have left behind.
-    fn failed(&mut self, failure: Failure, stop: bool) -> Next {
-        // After a failed sync as much is written again as is still there.
-        let (what, error, whole) = match failure {
-            Failure::Write(error) => ("writing", error, self.written),
-            Failure::Sync(error) => {
-                self.has_gap |= self.kept.offset > self.synced.offset;
-                ("syncing", error, self.kept)
-            }
-        };
-        self.note_failure(what, &error);
-        if let Err(error) = self.file.set_len(whole.length) {
-            self.uncut = Some(whole.length);
-            self.server.log.warning(&format!(
-                "Could not remove short write from the append-only file. The server may refuse \
-                 to load the AOF the next time it starts. ftruncate: {error}"
-            ));
-        }
-        let aof = &self.server.persistence.aof;
-        aof.offsets
-            .current_bytes
-            .fetch_sub(self.written.length - whole.length, Ordering::Relaxed);
-        aof.offsets.written.store(whole.offset, Ordering::SeqCst);
-        self.written = whole;
-        self.cursor.rewind(whole.offset);
-        aof.carried_out.notify_all();
-        if stop {
-            self.server
-                .log
-                .warning("The append-only file lacks the latest changes.");
-            return Next::Stop;
-        }
-        Next::Retry
-    }
-
-    /// Has writes refused from now on, and says why.
-    fn note_failure(&self, what: &str, error: &io::Error) {
-        let text = match error.raw_os_error() {
-            Some(_) => {
-                let text = error.to_string();
-                text.split(" (os error").next().unwrap_or(&text).to_owned()
-            }
-            None => error.to_string(),
-        };
-        let aof = self.aof();
-        aof.failure.lock().clone_from(&text);
-        let before = aof
-            .durability
-            .swap(Durability::Failing as u8, Ordering::SeqCst);
-        if before != Durability::Failing as u8 {
-            self.server
-                .log
-                .warning(&format!("Error {what} the append-only file: {text}"));
         }
     }
 }

@@ -6,12 +6,16 @@ use super::aof::{self, Phase};
 use super::jobs::{Kind, Ticket};
 use crate::server::{SaveAtEnd, Server, StopRequest};
 
+/// Something could not be brought to disk; what it is has been logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsaved;
+
 /// Brings everything to disk that the request and the configuration ask for. Writes must
 /// have ended.
 ///
 /// # Errors
-/// When something could not be brought to disk; all of it has been logged.
-pub fn prepare(server: &Arc<Server>, request: StopRequest) -> Result<(), ()> {
+/// See [`Unsaved`].
+pub fn prepare(server: &Arc<Server>, request: StopRequest) -> Result<(), Unsaved> {
     let persistence = &server.persistence;
     if persistence.loading.is_active() {
         // A part of the dataset must not take the place of the whole.
@@ -27,14 +31,14 @@ pub fn prepare(server: &Arc<Server>, request: StopRequest) -> Result<(), ()> {
     if persistence.aof.phase() != Phase::Off {
         if persistence.aof.phase() == Phase::WaitsForRewrite && !request.force {
             server.log.warning("Writing initial AOF, can't exit.");
-            return Err(());
+            return Err(Unsaved);
         }
         server.log.notice("Calling fsync() on the AOF file.");
         if !aof::flush(server) {
             server
                 .log
                 .warning("Fail to fsync the AOF file: the latest changes are not on disk.");
-            flushed = Err(());
+            flushed = Err(Unsaved);
         }
     }
     let rules = !server.live().config.persistence.save.0.is_empty();
@@ -50,9 +54,9 @@ pub fn prepare(server: &Arc<Server>, request: StopRequest) -> Result<(), ()> {
         .log
         .notice("Saving the final RDB snapshot before exiting.");
     let saved = match Ticket::take(server, Kind::Save) {
-        Ok(ticket) => ticket.run().map_err(drop),
+        Ok(ticket) => ticket.run().map_err(|_| Unsaved),
         // Somebody was faster by a moment: what he saves may lack the last changes.
-        Err(_) => Err(()),
+        Err(_) => Err(Unsaved),
     };
     if saved.is_err() {
         server

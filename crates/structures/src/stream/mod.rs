@@ -52,7 +52,7 @@ pub use id::{ID_BYTES, IntervalError, InvalidId, NewId, StreamId};
 pub use log::{AppendError, Log, MAX_NODE_BYTES, NodeLimits, SetIdError};
 pub use node::{Entry, Fields, Pairs};
 pub use read::{Range, RangeBack};
-pub use trim::{Keep, Precision, Trim};
+pub use trim::{Keep, Precision, Trim, TrimmedNode};
 pub use validate::{NodeError, NodeSummary, validate_node};
 
 /// A name of a group or a consumer, shared with frozen streams.

@@ -41,6 +41,11 @@ pub struct Trim {
     pub limit: u64,
 }
 
+/// A node that a trim took out of its log. There is nothing to do with it but to drop it,
+/// which anyone can do.
+#[derive(Debug)]
+pub struct TrimmedNode(#[expect(dead_code, reason = "held to be dropped")] Arc<Node>);
+
 impl Log {
     /// Deletes the entry with this ID and says whether there was one. O(log nodes +
     /// one node).
@@ -85,6 +90,12 @@ impl Log {
     /// Removes entries from the front and returns how many. O(removed nodes, and one
     /// node).
     pub fn trim(&mut self, trim: &Trim) -> u64 {
+        self.trim_into(trim, drop)
+    }
+
+    /// As [`trim`](Self::trim), but hands the nodes that go to `gone`: freeing very many
+    /// takes long.
+    pub fn trim_into(&mut self, trim: &Trim, mut gone: impl FnMut(TrimmedNode)) -> u64 {
         let mut removed: u64 = 0;
         while let Some((master, node)) = self.nodes.first() {
             if let Keep::MaxLen(max) = trim.keep
@@ -105,7 +116,9 @@ impl Log {
                     .is_some_and(|last| last.id < min),
             };
             if whole {
-                self.nodes.remove(master);
+                if let Some(node) = self.nodes.remove(master) {
+                    gone(TrimmedNode(node));
+                }
                 self.length = self.length.saturating_sub(entries);
                 removed += entries;
                 continue;

@@ -48,11 +48,14 @@ fn xadd(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> O
     }
     let (limits, now_ms) = (value::node_limits(view.settings()), view.now_ms());
     let pairs = fields.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+    let mut gone = Vec::new();
     let add = |stream: &mut Stream| -> Result<Added, Error> {
         let id = stream
             .append(options.id, now_ms.max(0) as u64, pairs, limits)
             .map_err(refusal)?;
-        let trimmed = options.trimming.map_or(0, |trim| trim.apply(stream));
+        let trimmed = options
+            .trimming
+            .map_or(0, |trim| trim.apply(stream, &mut gone));
         Ok(Added {
             id,
             trimmed,
@@ -72,6 +75,7 @@ fn xadd(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> O
             return Ok(Flow::Done);
         }
     };
+    trim::free(view, gone);
     view.modified(key, EventClass::Stream, "xadd");
     if added.trimmed > 0 {
         view.notify(key, EventClass::Stream, "xtrim");

@@ -4,9 +4,10 @@
 //! work; so what is recorded is the exact bound that it came to.
 
 use ochre_resp::Reply;
+use ochre_store::freeing::Garbage;
 use ochre_store::{EventClass, Recorded, WriteView, recorded};
 use ochre_structures::number;
-use ochre_structures::stream::{Keep, Log, NewId, Precision, StreamId, Trim};
+use ochre_structures::stream::{Keep, Log, NewId, Precision, StreamId, Trim, TrimmedNode};
 
 use super::value::{self, IdText};
 use crate::commands::args::Args;
@@ -211,9 +212,9 @@ pub struct Reached {
 }
 
 impl Trimming {
-    /// Trims, and returns how many entries went.
-    pub fn apply(&self, log: &mut Log) -> u64 {
-        log.trim(&self.trim)
+    /// Trims, and returns how many entries went. Nodes go to `gone`.
+    pub fn apply(&self, log: &mut Log, gone: &mut Vec<TrimmedNode>) -> u64 {
+        log.trim_into(&self.trim, |node| gone.push(node))
     }
 
     /// What is left now, if that may not follow from the arguments.
@@ -241,6 +242,15 @@ impl Reached {
     }
 }
 
+/// Frees nodes of a stream: many of them on the freeing thread.
+pub fn free(view: &mut WriteView<'_, '_>, gone: Vec<TrimmedNode>) {
+    /// Nodes that are freed sooner than handed over.
+    const FEW: usize = 64;
+    if gone.len() > FEW {
+        view.effects.garbage.push(Garbage::Part(Box::new(gone)));
+    }
+}
+
 fn xtrim(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let argv = args.all();
     let key = argv[1];
@@ -249,8 +259,10 @@ fn xtrim(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> 
         out.integer(0);
         return Ok(Flow::Done);
     };
-    let removed = trimming.apply(stream);
+    let mut gone = Vec::new();
+    let removed = trimming.apply(stream, &mut gone);
     let reached = trimming.reached(stream);
+    free(view, gone);
     if removed > 0 {
         view.modified(key, EventClass::Stream, "xtrim");
         view.dirty(removed - 1);
