@@ -4,7 +4,7 @@
 //! ```text
 //!   signal ──► on_signal ──► safe lines ──► SIGALRM set ──► trace, facts ──► default action
 //!                                               │
-//!                                 10 s later: on_alarm ──► default action
+//!                                 30 s later: on_alarm ──► default action
 //! ```
 //!
 //! A handler runs on a stack of its own ([`prepare_thread`]), as the thread's may be what
@@ -36,7 +36,7 @@ const TRACE_STACK_BYTES: usize = 256 << 10;
 /// A multiple of every size that pages have.
 const PAGE_BYTES: usize = 64 << 10;
 /// How long the parts of a report that may hang are given.
-const PATIENCE_S: u32 = 10;
+const PATIENCE_S: u32 = 30;
 
 /// The signal by which the process ends.
 static ENDS_BY: AtomicI32 = AtomicI32::new(libc::SIGABRT);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::persistence::jobs;
 use crate::server::Server;
+use crate::threads::{self, Duty};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -18,7 +19,9 @@ pub fn start(server: Arc<Server>) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name("ochre-steward".into())
         .spawn(move || {
+            threads::begin(Duty::Background, &server.live().config, &server.log);
             while server.steward.sleep(Some(PERIOD)) {
+                server.stats.look_at_ticks(crate::clock::now_ms());
                 if !server.persistence.loading.is_active() && !server.is_stopping() {
                     jobs::look_after(&server);
                 }

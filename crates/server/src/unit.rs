@@ -503,12 +503,10 @@ pub fn lock_keys<'s>(
     } else {
         match known.plan {
             KeyPlan::None => Ok(store.stripes.none()),
-            KeyPlan::One(index) => store
-                .stripes
-                .lock_one_or(
-                    store.stripe_of_hash(Hashed::hash_of(named, argv[index])),
-                    &mut give_up,
-                ),
+            KeyPlan::One(index) => store.stripes.lock_one_or(
+                store.stripe_of_hash(Hashed::hash_of(named, argv[index])),
+                &mut give_up,
+            ),
             KeyPlan::Many => store
                 .stripes
                 .lock_many_or(&stripes_of(store, known, argv), &mut give_up),

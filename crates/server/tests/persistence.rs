@@ -190,7 +190,7 @@ fn write_until(server: &Server, stop: &AtomicBool, seed: u64) {
                 _ => {}
             }
             // Rarely: they change everything at once.
-            if words[0] == "SWAPDB" && number % 16 != 0 {
+            if words[0] == "SWAPDB" && !number.is_multiple_of(16) {
                 words = vec![
                     "SET".into(),
                     format!("key:{}", number % 20_000),

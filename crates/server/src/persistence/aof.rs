@@ -34,6 +34,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::config::choices::AppendFsync;
 use crate::net::mail::Mail;
 use crate::server::Server;
+use crate::threads::{self, Duty};
 
 /// How long changes are gathered where nobody waits for the disk: fewer wake-ups, fewer
 /// system calls.
@@ -244,9 +245,15 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
         stamps: false,
         last_stamp_s: 0,
     };
+    // Not left to the thread: writes that come before its first turn must wait, too.
+    aof.set_policy(writer.policy);
     let thread = std::thread::Builder::new()
         .name("ochre-aof".into())
-        .spawn(move || writer.run())?;
+        .spawn(move || {
+            let server = &writer.server;
+            threads::begin(Duty::Background, &server.live().config, &server.log);
+            writer.run();
+        })?;
     *aof.thread.lock() = Some(thread);
     Ok(())
 }
@@ -374,10 +381,11 @@ impl FileWriter {
             AppendFsync::No => false,
         };
         let is_behind = self.synced.offset < self.written.offset;
-        if is_behind && (stop || sync || due && !self.spares_the_disk()) {
-            if let Err(error) = self.sync() {
-                return self.failed("syncing", &error, stop);
-            }
+        if is_behind
+            && (stop || sync || due && !self.spares_the_disk())
+            && let Err(error) = self.sync()
+        {
+            return self.failed("syncing", &error, stop);
         }
         self.succeeded();
         if stop {
@@ -467,6 +475,11 @@ impl FileWriter {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let sleep_us = &self.server.switches.aof_flush_sleep_us;
+        match sleep_us.load(Ordering::Relaxed) {
+            0 => {}
+            sleep_us => std::thread::sleep(Duration::from_micros(sleep_us)),
+        }
         let mut stamp = Vec::new();
         if self.stamps {
             let now_s = crate::clock::now_ms() / 1000;

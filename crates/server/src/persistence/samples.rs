@@ -221,16 +221,17 @@ fn with_groups() -> Stream {
     stream
 }
 
-/// What an entry is: key, deadline, encoding, and the value in a form in which equal
-/// values are equal.
-pub fn describe(
-    entry: &Entry,
-) -> (
+/// Key, deadline, encoding, parts of the value.
+pub type Description = (
     Vec<u8>,
     Option<i64>,
     &'static str,
     BTreeMap<Vec<u8>, Vec<u8>>,
-) {
+);
+
+/// What an entry is: key, deadline, encoding, and the value in a form in which equal
+/// values are equal.
+pub fn describe(entry: &Entry) -> Description {
     let mut parts = BTreeMap::new();
     match ValueImage::of(entry) {
         ValueImage::Set(_) => {

@@ -11,7 +11,7 @@ use crate::server::{SaveAtEnd, Server, StopRequest};
 ///
 /// # Errors
 /// When something could not be brought to disk; all of it has been logged.
-pub fn prepare(server: &Arc<Server>, request: StopRequest) -> Result<(), ()> {
+pub(crate) fn prepare(server: &Arc<Server>, request: StopRequest) -> Result<(), ()> {
     let persistence = &server.persistence;
     if persistence.jobs.is_running() {
         server
