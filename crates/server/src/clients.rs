@@ -129,6 +129,12 @@ impl Clients {
         self.by_id.read().values().cloned().collect()
     }
 
+    /// All clients, if nobody is changing the list just now.
+    pub fn all_at_once(&self) -> Option<Vec<Arc<Client>>> {
+        let by_id = self.by_id.try_read()?;
+        Some(by_id.values().cloned().collect())
+    }
+
     /// The id that the next client will have.
     pub fn next_id(&self) -> u64 {
         self.last_id.load(Ordering::Relaxed) + 1
@@ -213,15 +219,18 @@ impl Client {
         query + self.output_bytes.load(Ordering::Relaxed) + size_of::<Self>() as u64
     }
 
+    /// The name of the command that it sent last.
+    pub fn last_command_name<'c>(&self, commands: &'c CommandTable) -> &'c str {
+        match self.last_command.load(Ordering::Relaxed) {
+            NO_COMMAND => "NULL",
+            last => &commands.get(last).full_name,
+        }
+    }
+
     /// The line of CLIENT LIST and CLIENT INFO, without the line break.
     pub fn describe(&self, now_ms: i64, commands: &CommandTable) -> String {
         let state = self.state.lock().clone();
-        let last = self.last_command.load(Ordering::Relaxed);
-        let command = if last == NO_COMMAND {
-            "NULL"
-        } else {
-            &commands.get(last).full_name
-        };
+        let command = self.last_command_name(commands);
         let output = self.output_bytes.load(Ordering::Relaxed);
         let query = self.query_bytes.load(Ordering::Relaxed);
         let mut line = String::with_capacity(320);

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -9,6 +10,8 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+
+use crate::syslog::Syslog;
 
 /// How important a line is; the mark of each is Redis's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +47,9 @@ enum Sink {
 #[derive(Debug)]
 pub struct Log {
     sink: Mutex<Sink>,
+    /// The sink's; -1 where there is none.
+    descriptor: RawFd,
+    syslog: Option<Syslog>,
     threshold: AtomicU8,
     role: AtomicU8,
 }
@@ -63,8 +69,14 @@ impl Log {
         } else {
             Sink::File(OpenOptions::new().create(true).append(true).open(path)?)
         };
+        let descriptor = match &sink {
+            Sink::File(file) => file.as_raw_fd(),
+            _ => std::io::stdout().as_raw_fd(),
+        };
         Ok(Self {
             sink: Mutex::new(sink),
+            descriptor,
+            syslog: None,
             threshold: AtomicU8::new(threshold as u8),
             role: AtomicU8::new(b'M'),
         })
@@ -74,9 +86,23 @@ impl Log {
     pub fn silent() -> Self {
         Self {
             sink: Mutex::new(Sink::Nowhere),
+            descriptor: -1,
+            syslog: None,
             threshold: AtomicU8::new(Level::Nothing as u8),
             role: AtomicU8::new(b'M'),
         }
+    }
+
+    /// Has the lines go to the system's log, too.
+    pub fn with_syslog(mut self, syslog: Option<Syslog>) -> Self {
+        self.syslog = syslog;
+        self
+    }
+
+    /// Where lines are written to, for who cannot wait for others that write; -1 for a
+    /// log that keeps nothing. It is open while the log is there.
+    pub fn descriptor(&self) -> RawFd {
+        self.descriptor
     }
 
     pub fn set_threshold(&self, threshold: Level) {
@@ -88,6 +114,11 @@ impl Log {
         self.role.store(role, Ordering::Relaxed);
     }
 
+    /// See [`Log::set_role`].
+    pub fn role(&self) -> char {
+        self.role.load(Ordering::Relaxed) as char
+    }
+
     pub fn write(&self, level: Level, text: &str) {
         if (level as u8) < self.threshold.load(Ordering::Relaxed) {
             return;
@@ -95,12 +126,15 @@ impl Log {
         // A machine that hides its time zone gets UTC.
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
         let stamp = now.format(STAMP).unwrap_or_default();
-        let role = self.role.load(Ordering::Relaxed) as char;
+        let role = self.role();
         let line = format!(
             "{}:{role} {stamp} {} {text}\n",
             std::process::id(),
             level.mark()
         );
+        if let Some(syslog) = &self.syslog {
+            syslog.send(level, now, text);
+        }
         // A log that cannot be written must not end the server.
         let _ = match &mut *self.sink.lock() {
             Sink::Stdout => std::io::stdout().lock().write_all(line.as_bytes()),

@@ -5,15 +5,21 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ochre_server::StartError;
 use ochre_server::check::{self, Request, Terminal, Tool};
 use ochre_server::config::REDIS_VERSION;
 use ochre_server::config::command_line::{self, Invocation, Sources, Stdin};
 use ochre_server::config::load;
+use ochre_server::crash_report::CrashReport;
 use ochre_server::log::Log;
-use ochre_server::server::{Server, StopRequest, log_level};
+use ochre_server::restart::Restart;
+use ochre_server::server::{AfterEnd, Server, StopRequest, log_level};
 use ochre_server::startup::{self, PidFile, Stage};
+use ochre_server::syslog::Syslog;
+use ochre_server::title::ProcessTitle;
+use parking_lot::Mutex;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -56,14 +62,27 @@ fn serve(sources: &Sources) -> Result<i32, Box<dyn std::error::Error>> {
         "" => PathBuf::new(),
         file => config.persistence.dir.join(file),
     };
-    let log = Log::open(&log_file, log_level(config)).map_err(StartError::LogFile)?;
+    let log = Log::open(&log_file, log_level(config))
+        .map_err(StartError::LogFile)?
+        .with_syslog(Syslog::open(config));
     let program = std::env::args().next().unwrap_or_else(|| "ochre".into());
     startup::announce(config, launch.file.as_deref(), &program, &log);
+    // Before the title takes the place of the arguments. What came by the standard input
+    // would not come again.
+    let restart = Restart::of_this_process().ok();
+    let restart = restart.filter(|_| sources.stdin != Stdin::Read);
+    let title = ProcessTitle::claim(config, &program, launch.file.as_deref());
+    let crash_report = Arc::new(CrashReport::new(config, &log));
+    if let Err(error) = ochre_crash::install(crash_report.clone()) {
+        log.warning(&format!("Crashes will not be reported: {error}"));
+    }
     startup::fit_process(config, &log);
     let pid_file = PidFile::write(config, &log);
     let supervisor = startup::supervision(config);
     let mut running = Server::launch(launch, log)?;
     let server = running.server().clone();
+    crash_report.of(server.clone());
+    adopt_process(&server, title, restart);
     heed_signals(server.clone())?;
     if let Err(error) = running.loaded()
         && server.stop_request().is_none()
@@ -75,6 +94,13 @@ fn serve(sources: &Sources) -> Result<i32, Box<dyn std::error::Error>> {
         supervisor.ready(&server.log);
     }
     let status = running.wait();
+    if let Some(AfterEnd::Restart { delay_ms }) = server.stop_request().map(|stop| stop.then)
+        && let Some(restart) = server.restart.get()
+    {
+        drop(pid_file);
+        server.log.notice("Restarting the server...");
+        return Err(restart.run(Duration::from_millis(delay_ms)).into());
+    }
     if let Some(supervisor) = &supervisor {
         supervisor.stopping();
     }
@@ -84,6 +110,17 @@ fn serve(sources: &Sources) -> Result<i32, Box<dyn std::error::Error>> {
     drop(pid_file);
     server.log.warning("Ochre is now ready to exit, bye bye...");
     Ok(status)
+}
+
+/// Gives the server what it may do with its process.
+fn adopt_process(server: &Server, title: Option<ProcessTitle>, restart: Option<Restart>) {
+    // It is new: nobody has given it any of this.
+    if let Some(title) = title {
+        let _ = server.title.set(Mutex::new(title));
+    }
+    if let Some(restart) = restart {
+        let _ = server.restart.set(restart);
+    }
 }
 
 /// Ends the server on SIGTERM and SIGINT, at once on a second SIGINT. The end of a

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ochre_journal::{Record, Wrap};
 use ochre_store::{KeyspaceView, Scope, view::Observed};
@@ -13,6 +13,7 @@ use ochre_store::{KeyspaceView, Scope, view::Observed};
 use crate::blocking;
 use crate::pubsub::Wakes;
 use crate::server::Server;
+use crate::threads::{self, Duty};
 use crate::unit;
 
 /// Keys may stay this long past their deadline, so that one visit finds several.
@@ -33,7 +34,10 @@ pub fn start(server: Arc<Server>) -> std::io::Result<JoinHandle<()>> {
     }));
     std::thread::Builder::new()
         .name("ochre-reclaim".into())
-        .spawn(move || run(&server))
+        .spawn(move || {
+            threads::begin(Duty::Background, &server.live().config, &server.log);
+            run(&server);
+        })
 }
 
 fn run(server: &Server) {
@@ -49,7 +53,10 @@ fn run(server: &Server) {
             return;
         }
         if server.is_active_expire() && !server.persistence.loading.is_active() {
+            let began = Instant::now();
             reclaim_due(server);
+            let spent_us = began.elapsed().as_micros() as u64;
+            crate::stats::add(&server.stats.counters.expire_microseconds, spent_us);
         }
     }
 }

@@ -20,7 +20,8 @@ use crate::commands;
 use crate::commands::table::CommandTable;
 use crate::config::Config;
 use crate::config::choices::Reactor as ReactorChoice;
-use crate::config::load::{Startup, StartupError, UserDefinition};
+use crate::config::load::{Startup, StartupError};
+use crate::configured_users::{check_user, user_line};
 use crate::latency::LatencyMonitor;
 use crate::live::Live;
 use crate::log::{Level, Log};
@@ -34,11 +35,16 @@ use crate::pause::{Pause, Paused};
 use crate::persistence::{Persistence, aof, shutdown, start};
 use crate::pubsub::PubSub;
 use crate::reclaim;
+use crate::restart::Restart;
 use crate::script::{self, Functions, Scripts};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::steward;
+use crate::threads::{self, Duty};
+use crate::title::ProcessTitle;
 use crate::tracking::Trackers;
+
+pub use crate::stop::{AfterEnd, SaveAtEnd, StopRequest};
 
 /// What all threads share. Split by concern: no lock here covers two of them.
 pub struct Server {
@@ -56,7 +62,7 @@ pub struct Server {
     /// The script that runs now.
     pub script: script::Running,
     pub pause: Pause,
-    pub log: Log,
+    pub log: Arc<Log>,
     pub started_at_ms: i64,
     /// 40 hexadecimal digits, new at each start.
     pub run_id: String,
@@ -90,6 +96,10 @@ pub struct Server {
     pub configured_users: Vec<String>,
     /// The accepting thread, once there is one.
     pub listening: std::sync::OnceLock<Arc<Control>>,
+    /// The title of the process, where it shows this server's.
+    pub title: std::sync::OnceLock<Mutex<ProcessTitle>>,
+    /// How the process was started, where it can be started again.
+    pub restart: std::sync::OnceLock<Restart>,
 }
 
 /// A request to end, and the client that made it, if it was one.
@@ -98,13 +108,36 @@ struct Stopping {
     client: Option<Arc<Blocked>>,
 }
 
-/// Switches that only tests turn, by DEBUG.
+/// Switches that are looked at where there is no configuration, and those that only tests
+/// turn, by DEBUG.
 #[derive(Debug, Default)]
 pub struct Switches {
     /// Scripts may call commands that are denied to scripts.
     pub scripts_may_all: AtomicBool,
     /// Checksums of dumps and snapshots are not looked at.
     pub skip_checksums: AtomicBool,
+    /// Microseconds that the append-only file waits before each write.
+    pub aof_flush_sleep_us: AtomicU64,
+    /// `crash-log-enabled`
+    pub crash_log: AtomicBool,
+    /// `use-exit-on-panic`
+    pub exit_on_panic: AtomicBool,
+}
+
+impl Switches {
+    fn of(config: &Config) -> Self {
+        let switches = Self::default();
+        switches.follow(config);
+        switches
+    }
+
+    /// Turns the switches that the configuration has.
+    fn follow(&self, config: &Config) {
+        self.crash_log
+            .store(config.logging.crash_log, Ordering::Relaxed);
+        self.exit_on_panic
+            .store(config.testing.use_exit_on_panic, Ordering::Relaxed);
+    }
 }
 
 /// How others reach a worker, and how busy it is.
@@ -113,34 +146,6 @@ pub struct WorkerHandle {
     /// Whether it withholds replies until the disk gets on.
     pub waits_for_disk: AtomicBool,
     pub connections: std::sync::atomic::AtomicUsize,
-}
-
-/// Why and how the server is to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StopRequest {
-    /// The exit status of the process.
-    pub status: i32,
-    pub save: SaveAtEnd,
-    /// End even if something cannot be saved.
-    pub force: bool,
-}
-
-/// Whether the dataset is saved into the snapshot file before the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SaveAtEnd {
-    /// If there are save rules.
-    ByRules,
-    Yes,
-    No,
-}
-
-impl StopRequest {
-    /// The end that a signal asks for.
-    pub const BY_SIGNAL: Self = Self {
-        status: 0,
-        save: SaveAtEnd::ByRules,
-        force: false,
-    };
 }
 
 /// Why the server could not start. The texts are what the log says.
@@ -243,12 +248,17 @@ impl Server {
             }
             log.warning(&error.to_string());
         })?;
-        let (store, freeing) = Store::start(
+        let log = Arc::new(log);
+        let (store, freeing) = Store::start_with(
             config.threads.stripes.count() as usize,
             config
                 .process
                 .databases
                 .min(ochre_store::DATABASES_MAX as u32) as usize,
+            {
+                let (config, log) = (config.clone(), log.clone());
+                move || threads::begin(Duty::Background, &config, &log)
+            },
         )
         .map_err(StartError::Thread)?;
         let now_ms = crate::clock::now_ms();
@@ -281,6 +291,7 @@ impl Server {
                     connections: Default::default(),
                 })
                 .collect(),
+            switches: Switches::of(&config),
             live: ArcSwap::from_pointee(Live::new(config)),
             generation: AtomicU64::new(0),
             config_lock: Mutex::new(()),
@@ -291,11 +302,12 @@ impl Server {
             active_expire: AtomicBool::new(true),
             reclaimer: Alarm::default(),
             steward: Alarm::default(),
-            switches: Switches::default(),
             memory: MemoryMeter::default(),
             latency: LatencyMonitor::default(),
             configured_users: users.iter().map(user_line).collect(),
             listening: std::sync::OnceLock::new(),
+            title: std::sync::OnceLock::new(),
+            restart: std::sync::OnceLock::new(),
         });
         server.memory.started();
         server.log.notice("Server initialized");
@@ -308,7 +320,10 @@ impl Server {
             let thread = std::thread::Builder::new()
                 .name(format!("ochre-{index}"))
                 .stack_size(WORKER_STACK_BYTES)
-                .spawn(move || Worker::new(server, index, reactor).run())
+                .spawn(move || {
+                    threads::begin(Duty::Serving, &server.live().config, &server.log);
+                    Worker::new(server, index, reactor).run();
+                })
                 .map_err(StartError::Thread)?;
             threads.push(thread);
         }
@@ -340,6 +355,7 @@ impl Server {
 
     /// Puts a new configuration in force.
     pub fn set_config(&self, config: Config) {
+        self.switches.follow(&config);
         self.live.store(Arc::new(Live::new(config)));
         self.generation.fetch_add(1, Ordering::AcqRel);
         for worker in &self.mailboxes {
@@ -443,11 +459,11 @@ impl Server {
         self.pause.end();
         self.pause_changed();
         if let Some(Stopping {
+            request,
             client: Some(client),
-            ..
         }) = self.stop.lock().take()
         {
-            client.finish(b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n".to_vec());
+            client.finish(format!("-{}\r\n", request.failure()).into_bytes());
         }
     }
 
@@ -556,42 +572,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// Refuses users that this server would not treat as their lines say: it has one user,
-/// `default`, who may do everything.
-fn check_user(user: &UserDefinition) -> Result<(), StartupError> {
-    const RULES: [&[u8]; 8] = [
-        b"on",
-        b"nopass",
-        b"sanitize-payload",
-        b"~*",
-        b"allkeys",
-        b"&*",
-        b"allchannels",
-        b"+@all",
-    ];
-    let is_plain = user.name == b"default"
-        && user.rules.iter().all(|rule| {
-            let rule = rule.to_ascii_lowercase();
-            rule == b"allcommands" || RULES.contains(&rule.as_slice())
-        });
-    if is_plain {
-        Ok(())
-    } else {
-        let reason = "Ochre has no ACL users yet besides an unrestricted default user; set its \
-                      password with requirepass";
-        Err(user.line.refuse(reason))
-    }
-}
-
-/// A user as CONFIG REWRITE writes it behind the word `user`.
-fn user_line(user: &UserDefinition) -> String {
-    let rules = user.rules.iter().map(|rule| String::from_utf8_lossy(rule));
-    std::iter::once(String::from_utf8_lossy(&user.name))
-        .chain(rules)
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// `bytes` random bytes in hexadecimal.

@@ -36,6 +36,16 @@ pub struct Stats {
     errors: Mutex<BTreeMap<Vec<u8>, u64>>,
     pub counters: Counters,
     pub rates: Rates,
+    recent: Mutex<RecentTicks>,
+}
+
+/// The workers' ticks, as they were looked at last and in the time before that.
+#[derive(Debug, Default)]
+struct RecentTicks {
+    seen_at_ms: i64,
+    seen: (u64, u64),
+    per_second: u64,
+    mean_us: u64,
 }
 
 /// What happens just now, per second.
@@ -83,6 +93,7 @@ counters! {
     acl_denied_command,
     acl_denied_key,
     acl_denied_channel,
+    expire_microseconds,
     ticks,
     tick_microseconds,
     command_microseconds,
@@ -106,7 +117,29 @@ impl Stats {
             errors: Mutex::new(BTreeMap::new()),
             counters: Counters::default(),
             rates: Rates::default(),
+            recent: Mutex::default(),
         }
+    }
+
+    /// Notes how many ticks the workers made since this was called last, which is to be
+    /// about a second ago.
+    pub fn look_at_ticks(&self, now_ms: i64) {
+        let count = self.counters.ticks.load(Ordering::Relaxed);
+        let spent_us = self.counters.tick_microseconds.load(Ordering::Relaxed);
+        let mut recent = self.recent.lock();
+        // The counters may have been reset meanwhile.
+        let ticks = count.saturating_sub(recent.seen.0);
+        let passed_ms = (now_ms - recent.seen_at_ms).max(1) as u64;
+        recent.per_second = ticks * 1000 / passed_ms;
+        recent.mean_us = spent_us.saturating_sub(recent.seen.1) / ticks.max(1);
+        recent.seen = (count, spent_us);
+        recent.seen_at_ms = now_ms;
+    }
+
+    /// The workers' ticks per second just now, and how many microseconds one takes.
+    pub fn recent_ticks(&self) -> (u64, u64) {
+        let recent = self.recent.lock();
+        (recent.per_second, recent.mean_us)
     }
 
     /// The figures of each command by id, as of the last merges.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::persistence::jobs;
 use crate::server::Server;
+use crate::threads::{self, Duty};
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// While the dataset is loaded, the log says every so often how far that is.
@@ -20,12 +21,14 @@ pub fn start(server: Arc<Server>) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name("ochre-steward".into())
         .spawn(move || {
+            threads::begin(Duty::Background, &server.live().config, &server.log);
             let mut periods = 0;
             while server.steward.sleep(Some(PERIOD)) {
                 periods += 1;
                 if server.persistence.loading.is_active() && periods % LOADING_NOTE_PERIODS == 0 {
                     server.log.notice(&server.persistence.loading.describe());
                 }
+                server.stats.look_at_ticks(crate::clock::now_ms());
                 if !server.persistence.loading.is_active() && !server.is_stopping() {
                     jobs::look_after(&server);
                 }

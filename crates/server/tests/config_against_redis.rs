@@ -12,7 +12,7 @@ use ochre_server::config::change::{Phase, ProtectedConfigs, Rights, set};
 use ochre_server::config::command_line::{Invocation, Sources, parse};
 use ochre_server::config::load::load;
 use ochre_server::config::query::get;
-use ochre_server::config::rewrite::rewrite;
+use ochre_server::config::rewrite::{Extent, rewrite};
 use ochre_server::config::{Config, Effect, directives};
 
 /// Defaults that differ on purpose, or because the test starts the real server so.
@@ -418,6 +418,7 @@ fn a_rewritten_file_is_the_one_that_redis_writes() {
         Some(&file),
         &config,
         &["default on nopass ~* &* +@all".into()],
+        Extent::Changes,
     )
     .unwrap();
 

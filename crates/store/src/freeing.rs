@@ -67,15 +67,19 @@ struct State {
 }
 
 impl Freer {
-    /// Starts the thread; it ends when the `Freer` is dropped and its queue is empty.
-    pub fn start() -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the thread, which begins with `begin`; it ends when the `Freer` is dropped
+    /// and its queue is empty.
+    pub fn start(begin: impl FnOnce() + Send + 'static) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (sender, receiver) = channel();
         let state = Arc::new(State::default());
         let handle = std::thread::Builder::new()
             .name("ochre-free".into())
             .spawn({
                 let state = state.clone();
-                move || free_all(&receiver, &state)
+                move || {
+                    begin();
+                    free_all(&receiver, &state);
+                }
             })?;
         Ok((
             Self {

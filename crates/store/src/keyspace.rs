@@ -31,8 +31,17 @@ impl Store {
     /// An empty store of `stripes` stripes (a power of two) and `databases` databases.
     /// The handle is the freeing thread's, which ends after the store is dropped.
     pub fn start(stripes: usize, databases: usize) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
+        Self::start_with(stripes, databases, || {})
+    }
+
+    /// As [`Store::start`]; the freeing thread begins with `begin`.
+    pub fn start_with(
+        stripes: usize,
+        databases: usize,
+        begin: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
         assert!(databases <= DATABASES_MAX);
-        let (freer, handle) = Freer::start()?;
+        let (freer, handle) = Freer::start(begin)?;
         let store = Self {
             stripes: Stripes::new(stripes, Stripe::default),
             freer,

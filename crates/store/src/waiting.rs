@@ -37,6 +37,14 @@ impl Waiters {
         self.by_key.len()
     }
 
+    /// How many of those keys have a waiter that wakes when they go. O(keys).
+    pub fn len_on_absence(&self) -> usize {
+        self.by_key
+            .values()
+            .filter(|queue| queue.on_absence > 0)
+            .count()
+    }
+
     /// Queues a waiter behind the others of the key. It must not be queued there yet.
     pub fn add(&mut self, db: u16, key: &[u8], waiter: &Arc<dyn Waiter>) {
         let queue = self.by_key.entry((db, key.into())).or_default();

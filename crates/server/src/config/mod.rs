@@ -23,6 +23,7 @@ mod section;
 pub mod change;
 pub mod choices;
 pub mod command_line;
+pub mod cpu_list;
 pub mod directive;
 pub mod load;
 pub mod numbers;

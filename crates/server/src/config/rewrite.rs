@@ -53,28 +53,48 @@ pub enum RewriteError {
     File(#[from] io::Error),
 }
 
+/// What a rewritten file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What the old one said, and what differs from the defaults.
+    Changes,
+    /// The value of every directive that has one.
+    Everything,
+}
+
 /// Rewrites the file. `users` are the rules of every user as ACL LIST shows them (`default on
 /// nopass …`), or empty when they live in a file of their own.
 ///
 /// # Errors
 /// There is no file, or it cannot be read or replaced; it is then as it was.
-pub fn rewrite(file: Option<&Path>, config: &Config, users: &[String]) -> Result<(), RewriteError> {
+pub fn rewrite(
+    file: Option<&Path>,
+    config: &Config,
+    users: &[String],
+    extent: Extent,
+) -> Result<(), RewriteError> {
     let file = file.ok_or(RewriteError::NoFile)?;
     let old = match fs::read(file) {
         Ok(old) => old,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    replace(file, &rewritten(&old, config, users))?;
+    replace(file, &rewritten(&old, config, users, extent))?;
     Ok(())
 }
 
 /// The new text of a configuration file.
-pub fn rewritten(old: &[u8], config: &Config, users: &[String]) -> Vec<u8> {
+pub fn rewritten(old: &[u8], config: &Config, users: &[String], extent: Extent) -> Vec<u8> {
     let mut page = Page::of(old);
     let default = Config::default();
     for directive in directives() {
-        page.write(directive.name, directive.lines(config, &default));
+        let mut lines = directive.lines(config, &default);
+        if extent == Extent::Everything {
+            lines
+                .iter_mut()
+                .for_each(|line| line.absent = Absent::Append);
+        }
+        page.write(directive.name, lines);
     }
     let user_line = |user: &String| Line {
         text: format!("user {user}"),

@@ -18,6 +18,7 @@ use super::mail::NewConnection;
 use crate::config::Config;
 use crate::log::Log;
 use crate::server::{Server, StartError};
+use crate::threads::{self, Duty};
 
 /// Sockets that listen, not served yet.
 pub struct Bound {
@@ -217,7 +218,10 @@ impl Listeners {
             .name("ochre-accept".into())
             .spawn({
                 let control = control.clone();
-                move || accept_all(&control, unix.as_ref(), &server)
+                move || {
+                    threads::begin(Duty::Serving, &server.live().config, &server.log);
+                    accept_all(&control, unix.as_ref(), &server);
+                }
             })?;
         Ok(Self {
             control,

@@ -37,6 +37,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::config::choices::AppendFsync;
 use crate::net::mail::Mail;
 use crate::server::Server;
+use crate::threads::{self, Duty};
 use writer::FileWriter;
 
 /// Workers wait when so much has not been written yet.
@@ -242,7 +243,11 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
     let writer = FileWriter::new(server.clone(), cursor, file)?;
     let thread = std::thread::Builder::new()
         .name("ochre-aof".into())
-        .spawn(move || writer.run())?;
+        .spawn(move || {
+            let server = writer.server();
+            threads::begin(Duty::Background, &server.live().config, &server.log);
+            writer.run();
+        })?;
     *aof.thread.lock() = Some(thread);
     Ok(())
 }

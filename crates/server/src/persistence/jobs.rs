@@ -30,6 +30,7 @@ use crate::blocking::Blocked;
 use crate::config::Config;
 use crate::config::choices::RdbVersion;
 use crate::server::Server;
+use crate::threads::{self, Duty};
 
 /// After so many seconds a failed snapshot of the save rules is tried again.
 const RETRY_SECONDS: i64 = 5;
@@ -206,6 +207,11 @@ impl Ticket {
         let thread = std::thread::Builder::new()
             .name("ochre-snapshot".into())
             .spawn(move || {
+                let duty = match self.job.kind {
+                    Kind::Rewrite => Duty::Rewrite,
+                    Kind::Save | Kind::BackgroundSave => Duty::Snapshot,
+                };
+                threads::begin(duty, &self.server.live().config, &self.server.log);
                 crate::process::yield_to_others();
                 // The outcome is noted and logged.
                 let _ = self.run();

@@ -22,6 +22,7 @@ use super::replay::{self, ReplayError};
 use super::{jobs, rewrite};
 use crate::script::functions::Existing as ExistingLibrary;
 use crate::server::Server;
+use crate::threads::{self, Duty};
 
 /// How far loading is.
 #[derive(Debug, Default)]
@@ -99,6 +100,7 @@ pub fn spawn(server: Arc<Server>) -> io::Result<JoinHandle<Result<(), String>>> 
         // Replayed commands may be scripts.
         .stack_size(crate::server::WORKER_STACK_BYTES)
         .spawn(move || {
+            threads::begin(Duty::Serving, &server.live().config, &server.log);
             let loaded = load_dataset(&server);
             if loaded.is_ok() {
                 server.forget_changes();

@@ -176,6 +176,14 @@ impl Shelf {
         self.functions.len()
     }
 
+    /// Bytes of all libraries' texts (`used_memory_functions`). O(libraries).
+    pub fn bytes(&self) -> usize {
+        let texts = self.libraries.values();
+        texts
+            .map(|library| library.text.len() + library.body.len())
+            .sum()
+    }
+
     /// Whether a library of this id is there.
     pub fn has(&self, id: u64) -> bool {
         self.libraries.values().any(|library| library.id == id)

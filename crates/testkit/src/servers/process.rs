@@ -25,6 +25,8 @@ use crate::resp::{Connection, Protocol, Reply, WireError};
 const PORT_ATTEMPTS: usize = 20;
 /// How long SIGTERM may take before SIGKILL follows, in milliseconds.
 const TERM_TIMEOUT_MS: u64 = 5_000;
+/// How long a server that ends by itself may take, in milliseconds.
+const END_TIMEOUT_MS: u64 = 60_000;
 /// How much of a log goes into an error.
 const LOG_LINES_IN_ERROR: usize = 30;
 
@@ -168,6 +170,21 @@ impl Server {
         };
         self.child = None;
         status
+    }
+
+    /// Waits for it to end by itself, and kills it when that takes too long. The exit
+    /// status, or `None` when it was not running.
+    pub fn wait(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + Duration::from_millis(END_TIMEOUT_MS);
+        let mut child = self.child.take()?;
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = child.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().ok();
+        child.wait().ok()
     }
 
     /// `kill -9`, as a crash or a power cut would: nothing is flushed, nothing is saved.

@@ -1,6 +1,5 @@
 //! EVAL, EVALSHA and their read-only variants.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ochre_lua::Input;
@@ -271,6 +270,9 @@ pub(super) fn admit(call: &Call<'_>, flags: ScriptFlags, writes: Writes) -> Resu
 }
 
 /// Runs `work` with the worker's interpreter, made on first use.
+/// In the paths of the sources of the binding to the interpreter, and no others.
+const INTERPRETER: &str = "/mlua-";
+
 pub(super) fn with_engine<'c, R>(
     call: &mut Call<'c>,
     work: impl FnOnce(&mut Call<'c>, &mut Engine) -> Result<R, Error>,
@@ -282,9 +284,9 @@ pub(super) fn with_engine<'c, R>(
             .map_err(|error| Error::owned(format!("ERR cannot start the interpreter: {error}")))?,
     };
     engine.catch_up(call.server);
-    let ended = catch_unwind(AssertUnwindSafe(|| work(call, &mut engine)));
+    let ended = ochre_crash::contained(INTERPRETER, || work(call, &mut engine));
     let (before, after) = engine.note_memory();
-    let Ok(result) = ended else {
+    let Some(result) = ended else {
         // The binding to the interpreter panics when a script exhausts its slots. That
         // interpreter is not to be trusted any more; the next script gets a new one, and
         // what the commands of this one did has happened.

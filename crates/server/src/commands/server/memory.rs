@@ -227,9 +227,13 @@ fn stats(
     count("clients.slaves", 0, out);
     count("clients.normal", clients, out);
     count("cluster.links", 0, out);
-    count("aof.buffer", 0, out);
-    count("lua.caches", 0, out);
-    count("functions.caches", 0, out);
+    count("aof.buffer", server.persistence.journal.kept_bytes(), out);
+    count("lua.caches", server.scripts.bytes() as u64, out);
+    count(
+        "functions.caches",
+        server.functions.shelf().bytes() as u64,
+        out,
+    );
     for (db, (keys, expiring)) in databases
         .iter()
         .enumerate()

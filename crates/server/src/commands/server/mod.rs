@@ -4,7 +4,7 @@ mod access;
 mod command;
 mod config;
 mod debug;
-mod info;
+pub mod info;
 mod keyspace;
 mod latency;
 mod lolwut;

@@ -6,7 +6,7 @@ use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
-use crate::server::{SaveAtEnd, StopRequest};
+use crate::server::{AfterEnd, SaveAtEnd, StopRequest};
 use crate::unit::Unit;
 
 pub const SHUTDOWN: Command = Command {
@@ -81,6 +81,7 @@ fn shutdown<'c>(
         status: 0,
         save,
         force,
+        then: AfterEnd::Exit,
     };
     // The server's end is the answer, unless it cannot end.
     Ok(Flow::Block(Wait::until(

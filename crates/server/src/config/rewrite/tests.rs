@@ -16,13 +16,15 @@ fn check(old: &str, changes: &str, expected: &str) {
         .unwrap_or_else(|error| panic!("{error}"))
         .config;
     let users = ["default on nopass ~* &* +@all".to_string()];
-    let new = String::from_utf8(rewritten(old.as_bytes(), &config, &users)).unwrap();
+    let new =
+        String::from_utf8(rewritten(old.as_bytes(), &config, &users, Extent::Changes)).unwrap();
     assert_eq!(
         new,
         expected.replace("$DIR", &config.persistence.dir.text()),
         "{old}"
     );
-    let again = String::from_utf8(rewritten(new.as_bytes(), &config, &users)).unwrap();
+    let again =
+        String::from_utf8(rewritten(new.as_bytes(), &config, &users, Extent::Changes)).unwrap();
     assert_eq!(again, new, "a second rewrite changes the file");
     let sources = Sources {
         options: new.into(),
@@ -62,7 +64,12 @@ fn an_empty_file_gets_what_is_needed() {
 
 #[test]
 fn what_cannot_be_understood_becomes_a_comment() {
-    let new = rewritten(b"zork 1\nhz \"1\n", &Config::default(), &[]);
+    let new = rewritten(
+        b"zork 1\nhz \"1\n",
+        &Config::default(),
+        &[],
+        Extent::Changes,
+    );
     let new = String::from_utf8(new).unwrap();
     assert!(new.starts_with("# ??? zork 1\n# ??? hz \"1\n"), "{new}");
 }
@@ -73,7 +80,7 @@ fn the_file_is_replaced_whole_and_keeps_its_mode() {
     let file = folder.path().join("ochre.conf");
     fs::write(&file, "hz 20\n").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    rewrite(Some(&file), &Config::default(), &[]).unwrap();
+    rewrite(Some(&file), &Config::default(), &[], Extent::Changes).unwrap();
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.starts_with("hz 10\n"), "{text}");
     assert_eq!(
@@ -89,14 +96,41 @@ fn the_file_is_replaced_whole_and_keeps_its_mode() {
 
 #[test]
 fn failures_have_redis_texts() {
-    let none = rewrite(None, &Config::default(), &[]).unwrap_err();
+    let none = rewrite(None, &Config::default(), &[], Extent::Changes).unwrap_err();
     assert_eq!(
         none.to_string(),
         "ERR The server is running without a config file"
     );
-    let folder = rewrite(Some(Path::new("/")), &Config::default(), &[]).unwrap_err();
+    let folder = rewrite(
+        Some(Path::new("/")),
+        &Config::default(),
+        &[],
+        Extent::Changes,
+    )
+    .unwrap_err();
     assert_eq!(
         folder.to_string(),
         "ERR Rewriting config file: Is a directory"
     );
+}
+
+#[test]
+fn everything_is_written_when_asked_for() {
+    let old = b"hz 20\n# mine\n";
+    let mut config = Config::default();
+    config.memory.hz = 30;
+    let new = String::from_utf8(rewritten(old, &config, &[], Extent::Everything)).unwrap();
+    assert!(new.starts_with("hz 30\n# mine\n"), "{new}");
+    let default = Config::default();
+    let with_a_value: Vec<&str> = directives()
+        .filter(|directive| !directive.lines(&default, &default).is_empty())
+        .map(|directive| directive.name)
+        .collect();
+    assert!(with_a_value.len() > 150);
+    for name in with_a_value {
+        let has_line = |line: &str| line.split(' ').next() == Some(name);
+        assert!(new.lines().any(has_line), "{name}\n{new}");
+    }
+    let again = rewritten(new.as_bytes(), &config, &[], Extent::Everything);
+    assert_eq!(String::from_utf8(again).unwrap(), new);
 }

@@ -1,4 +1,6 @@
-//! What a file name, a host name or a title may be. The texts are Redis's.
+//! What a file name, a host name, a list of processors or a title may be. The texts are Redis's.
+
+use crate::config::cpu_list;
 
 /// `dbfilename`.
 pub(super) fn dump_file(name: &str) -> Result<(), &'static str> {
@@ -52,6 +54,11 @@ pub(super) fn human_nodename(name: &str) -> Result<(), &'static str> {
         return Err("Announced human node name contained invalid character");
     }
     Ok(())
+}
+
+/// `server-cpulist` and its like.
+pub(super) fn cpu_list(list: &str) -> Result<(), &'static str> {
+    cpu_list::parse(list).map(drop)
 }
 
 /// `proc-title-template`: not empty, and every `{…}` a known variable.

@@ -12,13 +12,13 @@ section! {
         always_show_logo: bool = false, yes_no, [IMMUTABLE], AtStart,
             "always-show-logo" =>
             "Whether the start is announced with the logo even in a log file.";
-        aof_rewrite_cpus: String = String::new(), optional_text, [IMMUTABLE], Inert("no process is forked"),
+        aof_rewrite_cpus: String = String::new(), optional_text(names::cpu_list), [IMMUTABLE], AtStart,
             "aof_rewrite_cpulist" valkey "aof-rewrite-cpulist" =>
-            "The cores for rewrites of the append-only file.";
-        bgsave_cpus: String = String::new(), optional_text, [IMMUTABLE], Inert("no process is forked"),
+            "The cores for rewrites of the append-only file, such as 0-3,8.";
+        bgsave_cpus: String = String::new(), optional_text(names::cpu_list), [IMMUTABLE], AtStart,
             "bgsave_cpulist" valkey "bgsave-cpulist" =>
-            "The cores for snapshots.";
-        background_cpus: String = String::new(), optional_text, [IMMUTABLE], AtStart,
+            "The cores for snapshots, such as 0-3,8.";
+        background_cpus: String = String::new(), optional_text(names::cpu_list), [IMMUTABLE], AtStart,
             "bio_cpulist" valkey "bio-cpulist" =>
             "The cores for background threads, such as 0-3,8.";
         daemonize: bool = false, yes_no, [IMMUTABLE], AtStart,
@@ -48,7 +48,7 @@ section! {
         title_template: String = "{title} {listen-addr} {server-mode}".into(), text(names::title_template), [], Live,
             "proc-title-template" =>
             "The title that ps and top show, with {title} {listen-addr} {server-mode} {port} {tls-port} {unixsocket} {config-file}.";
-        server_cpus: String = String::new(), optional_text, [IMMUTABLE], AtStart,
+        server_cpus: String = String::new(), optional_text(names::cpu_list), [IMMUTABLE], AtStart,
             "server_cpulist" valkey "server-cpulist" =>
             "The cores for the worker threads, such as 0-7:2.";
         set_title: bool = true, yes_no, [IMMUTABLE], AtStart,

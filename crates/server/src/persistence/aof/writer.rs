@@ -104,6 +104,10 @@ impl FileWriter {
         })
     }
 
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// Works until it is told to stop.
     pub(super) fn run(mut self) {
         loop {
@@ -256,6 +260,11 @@ impl FileWriter {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let sleep_us = &self.server.switches.aof_flush_sleep_us;
+        match sleep_us.load(Ordering::Relaxed) {
+            0 => {}
+            sleep_us => std::thread::sleep(Duration::from_micros(sleep_us)),
+        }
         let mut stamp = Vec::new();
         if self.stamps {
             let now_s = crate::clock::now_ms() / 1000;

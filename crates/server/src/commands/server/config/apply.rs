@@ -27,7 +27,9 @@ pub fn apply(server: &Arc<Server>, directive: &Directive, config: &Config) -> Re
             }
         }
         "maxmemory" => warn_if_above(server, config.memory.maxmemory_bytes),
+        "proc-title-template" => show_title(server, config),
         "port" => listener::change(server, config)
+            .map(|_| show_title(server, config))
             .map_err(|_| "Unable to listen on this port. Check server logs.")?,
         "appendonly" => {
             if config.persistence.append_only {
@@ -41,6 +43,7 @@ pub fn apply(server: &Arc<Server>, directive: &Directive, config: &Config) -> Re
             .aof
             .set_policy(config.persistence.append_fsync),
         "bind" => listener::change(server, config)
+            .map(|_| show_title(server, config))
             .map_err(|_| "Failed to bind to specified addresses.")?,
         "oom-score-adj" | "oom-score-adj-values" => process::adjust_oom_score(config)
             .map_err(|error| format!("Failed to apply new oom_score_adj configuration: {error}"))?,
@@ -50,6 +53,13 @@ pub fn apply(server: &Arc<Server>, directive: &Directive, config: &Config) -> Re
         _ => {}
     }
     Ok(())
+}
+
+/// Shows the title that the configuration asks for, if this process has one.
+fn show_title(server: &Server, config: &Config) {
+    if let Some(title) = server.title.get() {
+        title.lock().show(config);
+    }
 }
 
 /// Says that the new limit is exceeded already.

@@ -9,9 +9,11 @@ use crate::commands::help::help;
 use crate::commands::spec::*;
 use crate::config::change::{self, Phase, ProtectedConfigs, Rights};
 use crate::config::choices::ProtectedAction;
-use crate::config::{query, rewrite};
+use crate::config::query;
+use crate::config::rewrite::{self, Extent};
 use crate::error::Error;
 use crate::execute::Call;
+use crate::server::Server;
 
 pub const CONFIG: Command = Command {
     summary: "A container for server configuration commands.",
@@ -119,15 +121,23 @@ fn set(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 fn rewrite_file(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    let server = call.server;
+    write_file(call.server, Extent::Changes)?;
+    out.ok();
+    Ok(Flow::Done)
+}
+
+/// Brings the configuration file up to date.
+///
+/// # Errors
+/// Why that cannot be.
+pub fn write_file(server: &Server, extent: Extent) -> Result<(), Error> {
     let _one_at_a_time = server.config_lock.lock();
     let live = server.live();
     let file = server.config_file.as_deref();
-    match rewrite::rewrite(file, &live.config, &server.configured_users) {
+    match rewrite::rewrite(file, &live.config, &server.configured_users, extent) {
         Ok(()) => {
             server.log.notice("CONFIG REWRITE executed with success.");
-            out.ok();
-            Ok(Flow::Done)
+            Ok(())
         }
         Err(error) => {
             server

@@ -1,63 +1,49 @@
-//! The subcommands that end the process the hard way.
+//! The subcommands that end the process the hard way, with a report where it is the
+//! process of a server (`ochre_crash`).
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ochre_crash::Cause;
 use ochre_resp::Reply;
-use rustix::process::{Signal, getpid, kill_process};
 
 use crate::commands::args::Args;
 use crate::commands::spec::*;
-use crate::error::Error;
-
-/// Logs why, and ends the process with SIGABRT. The log comes first: nothing after the
-/// signal can be relied on.
-fn abort(whole: &KeyspaceCall<'_, '_, '_, '_>, lines: &[&str]) -> ! {
-    for line in lines {
-        whole.call.server.log.warning(line);
-    }
-    std::process::abort()
-}
 
 pub fn assertion(
-    whole: &mut KeyspaceCall<'_, '_, '_, '_>,
+    _whole: &mut KeyspaceCall<'_, '_, '_, '_>,
     _args: &mut Args<'_>,
     _out: &mut Reply,
 ) -> Outcome {
-    abort(
-        whole,
-        &["=== ASSERTION FAILED ===", "==> DEBUG ASSERT was called"],
-    )
+    ochre_crash::end(Cause::Assertion("1 == 2"))
 }
 
 pub fn panic(
-    whole: &mut KeyspaceCall<'_, '_, '_, '_>,
+    _whole: &mut KeyspaceCall<'_, '_, '_, '_>,
     _args: &mut Args<'_>,
     _out: &mut Reply,
 ) -> Outcome {
-    abort(
-        whole,
-        &[
-            "!!! Software Failure. Press left mouse button to continue",
-            "Guru Meditation: called by DEBUG PANIC",
-        ],
-    )
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let message = format!("DEBUG PANIC called at Unix time {}", now.as_secs());
+    ochre_crash::end(Cause::Panic(&message))
 }
 
 pub fn out_of_memory(
-    whole: &mut KeyspaceCall<'_, '_, '_, '_>,
+    _whole: &mut KeyspaceCall<'_, '_, '_, '_>,
     _args: &mut Args<'_>,
     _out: &mut Reply,
 ) -> Outcome {
-    abort(
-        whole,
-        &["Out Of Memory allocating what DEBUG OOM asked for"],
-    )
+    // More than an address can reach: what Redis asks for, and never gets.
+    ochre_crash::end(Cause::OutOfMemory {
+        bytes: isize::MAX as usize,
+    })
 }
 
 pub fn fault(
-    whole: &mut KeyspaceCall<'_, '_, '_, '_>,
+    _whole: &mut KeyspaceCall<'_, '_, '_, '_>,
     _args: &mut Args<'_>,
     _out: &mut Reply,
 ) -> Outcome {
-    whole.call.server.log.warning("DEBUG SEGFAULT was called");
-    let sent = kill_process(getpid(), Signal::SEGV);
-    Err(Error::owned(format!("ERR still alive: {sent:?}")))
+    ochre_crash::fault()
 }

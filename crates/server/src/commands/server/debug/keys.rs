@@ -66,7 +66,7 @@ pub fn digest_values(
 }
 
 /// Runs `look` on the entry of `key`, if there is one.
-fn with_entry<R>(
+pub(super) fn with_entry<R>(
     whole: &mut KeyspaceCall<'_, '_, '_, '_>,
     key: &[u8],
     look: impl FnOnce(&ochre_store::Entry) -> R,

@@ -4,10 +4,14 @@
 //! What a subcommand does to something that this server has no equivalent of (a cron,
 //! reply buffers that shrink) is nothing, and it says OK.
 
+mod allocator;
+mod clients;
 mod crash;
 mod digest;
 mod keys;
+mod process;
 mod protocol;
+mod values;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -67,6 +71,12 @@ const fn sub(
 
 const SUBCOMMANDS: &[Subcommand] = &[
     sub(
+        "AOF-FLUSH-SLEEP <microseconds>",
+        1..=1,
+        "Let the append-only file wait so long before each write.",
+        process::aof_flush_sleep,
+    ),
+    sub(
         "ASSERT",
         0..=0,
         "Crash by a failed assertion.",
@@ -77,6 +87,24 @@ const SUBCOMMANDS: &[Subcommand] = &[
         0..=0,
         "Give this server a new replication id.",
         change_replication_id,
+    ),
+    sub(
+        "CLIENT-EVICTION",
+        0..=0,
+        "The clients by the memory they take (maxmemory-clients).",
+        clients::eviction,
+    ),
+    sub(
+        "CONFIG-REWRITE-FORCE-ALL",
+        0..=0,
+        "As CONFIG REWRITE, with a line for every directive.",
+        process::rewrite_everything,
+    ),
+    sub(
+        "CRASH-AND-RECOVER [<milliseconds>]",
+        0..=1,
+        "Begin again after so long, as after a crash: nothing is saved.",
+        process::crash_and_recover,
     ),
     sub(
         "DICT-RESIZING <0|1>",
@@ -100,16 +128,40 @@ const SUBCOMMANDS: &[Subcommand] = &[
         keys::table_stats,
     ),
     sub(
+        "HTSTATS-KEY <key> [FULL]",
+        1..=2,
+        "The state of the table of a value.",
+        values::table_stats,
+    ),
+    sub(
         "LEAK <string>",
         1..=1,
         "Lose the memory of this string.",
         leak,
     ),
     sub(
+        "LISTPACK <key>",
+        1..=1,
+        "Print the elements of a listpack on the standard output.",
+        values::listpack,
+    ),
+    sub(
         "LOG <message>",
         1..=1,
         "Write this message to the log.",
         log,
+    ),
+    sub(
+        "MALLCTL <key> [<val>]",
+        1..=usize::MAX,
+        "Get or set a number of the allocator's.",
+        allocator::number,
+    ),
+    sub(
+        "MALLCTL-STR <key> [<val>]",
+        1..=usize::MAX,
+        "Get or set a text of the allocator's.",
+        allocator::text,
     ),
     sub(
         "OBJECT <key>",
@@ -162,6 +214,18 @@ const SUBCOMMANDS: &[Subcommand] = &[
         reload,
     ),
     sub(
+        "REPLICATE <string> [<string> ...]",
+        1..=usize::MAX,
+        "Record a command, for replicas and the append-only file, without executing it.",
+        process::replicate,
+    ),
+    sub(
+        "RESTART [<milliseconds>]",
+        0..=1,
+        "Save the configuration and the data, and begin again after so long.",
+        process::restart_gracefully,
+    ),
+    sub(
         "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time> | RESIZING <0|1>",
         2..=2,
         "Accepted: idle clients have no reply buffers.",
@@ -197,6 +261,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         2..=2,
         "Match a pattern against a text of so many letters.",
         string_match,
+    ),
+    sub(
+        "STRUCTSIZE",
+        0..=0,
+        "The sizes of the server's structures.",
+        values::structure_sizes,
     ),
 ];
 

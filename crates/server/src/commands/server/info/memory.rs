@@ -45,18 +45,23 @@ pub fn memory(facts: &Facts<'_>, page: &mut Page) {
     page.line("allocator_active", reading.active_bytes);
     page.line("allocator_resident", reading.resident_bytes);
     page.bytes("total_system_memory", process::total_memory_bytes());
-    page.line("used_memory_lua", 0);
-    page.line("used_memory_vm_eval", 0);
-    page.line("used_memory_lua_human", human(0));
-    page.line("used_memory_scripts_eval", 0);
-    page.line("number_of_cached_scripts", 0);
-    page.line("number_of_functions", 0);
-    page.line("number_of_libraries", 0);
+    // Every interpreter runs scripts and functions alike.
+    let interpreters = server.scripts.interpreter_bytes() as u64;
+    let scripts = server.scripts.bytes() as u64;
+    let shelf = server.functions.shelf();
+    let functions = shelf.bytes() as u64;
+    page.line("used_memory_lua", interpreters);
+    page.line("used_memory_vm_eval", interpreters);
+    page.line("used_memory_lua_human", human(interpreters));
+    page.line("used_memory_scripts_eval", scripts);
+    page.line("number_of_cached_scripts", server.scripts.len());
+    page.line("number_of_functions", shelf.function_count());
+    page.line("number_of_libraries", shelf.libraries().count());
     page.line("used_memory_vm_functions", 0);
-    page.line("used_memory_vm_total", 0);
-    page.line("used_memory_vm_total_human", human(0));
-    page.line("used_memory_functions", 0);
-    page.bytes("used_memory_scripts", 0);
+    page.line("used_memory_vm_total", interpreters);
+    page.line("used_memory_vm_total_human", human(interpreters));
+    page.line("used_memory_functions", functions);
+    page.bytes("used_memory_scripts", scripts + functions);
     page.bytes("maxmemory", facts.config.memory.maxmemory_bytes);
     page.line(
         "maxmemory_policy",
@@ -92,7 +97,7 @@ pub fn memory(facts: &Facts<'_>, page: &mut Page) {
     page.line("mem_clients_slaves", 0);
     page.line("mem_clients_normal", clients);
     page.line("mem_cluster_links", 0);
-    page.line("mem_aof_buffer", 0);
+    page.line("mem_aof_buffer", server.persistence.journal.kept_bytes());
     page.line("mem_allocator", "jemalloc-5.3.0");
     page.line("active_defrag_running", 0);
     page.line("lazyfree_pending_objects", server.store.freer.pending());

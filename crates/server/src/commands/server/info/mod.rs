@@ -44,8 +44,17 @@ pub struct Facts<'f> {
     /// Keys, keys with a deadline, and the mean time to live in milliseconds, of each
     /// database that has keys.
     pub databases: Vec<(u16, DatabaseSize)>,
+    pub blocking: Blocking,
     /// Pairs of key and client that caches it (`tracking_total_items`).
     pub tracked_items: usize,
+}
+
+/// Keys that blocked clients wait for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Blocking {
+    pub keys: usize,
+    /// Of these, those whose end is waited for, too.
+    pub keys_on_absence: usize,
 }
 
 /// The size of a database.
@@ -130,12 +139,35 @@ pub fn human(bytes: u64) -> String {
     }
 }
 
+/// The section on the server alone, for a report of a crash. Waits for nobody but who
+/// changes the listening sockets.
+pub fn server_section(server: &Server) -> String {
+    let live = server.live();
+    let facts = Facts {
+        server,
+        config: &live.config,
+        now_ms: crate::clock::now_ms(),
+        databases: Vec::new(),
+        blocking: Blocking::default(),
+        tracked_items: 0,
+    };
+    let mut page = Page::default();
+    page.heading("Server");
+    server::server(&facts, &mut page);
+    page.0
+}
+
 fn info(whole: &mut KeyspaceCall<'_, '_, '_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let wanted = wanted(args.rest());
     let databases = if wanted.iter().any(|section| section.heading == "Keyspace") {
         sizes(whole)
     } else {
         Vec::new()
+    };
+    let blocking = if wanted.iter().any(|section| section.heading == "Clients") {
+        blocking(whole)
+    } else {
+        Blocking::default()
     };
     let mut tracked_items = 0;
     if whole.call.server.trackers.keys() > 0 {
@@ -154,6 +186,7 @@ fn info(whole: &mut KeyspaceCall<'_, '_, '_, '_>, args: &mut Args<'_>, out: &mut
         config: &call.live.config,
         now_ms,
         databases,
+        blocking,
         tracked_items,
     };
     let mut page = Page::default();
@@ -163,6 +196,25 @@ fn info(whole: &mut KeyspaceCall<'_, '_, '_, '_>, args: &mut Args<'_>, out: &mut
     }
     out.verbatim("txt", page.0.as_bytes());
     Ok(Flow::Done)
+}
+
+/// What blocked clients wait for, in one walk over the stripes, if there are any.
+fn blocking(whole: &mut KeyspaceCall<'_, '_, '_, '_>) -> Blocking {
+    let mut blocking = Blocking::default();
+    let clients = whole.call.server.clients.all();
+    if !clients
+        .iter()
+        .any(|client| client.state.lock().flags.blocked)
+    {
+        return blocking;
+    }
+    for index in 0..whole.view.stripes() {
+        whole.view.with_stripe(index, |stripe| {
+            blocking.keys += stripe.waiters.len();
+            blocking.keys_on_absence += stripe.waiters.len_on_absence();
+        });
+    }
+    blocking
 }
 
 /// The sections asked for, in the order of the table. A name that is not known asks for

@@ -64,6 +64,7 @@ fn operating_system() -> String {
 
 pub fn clients(facts: &Facts<'_>, page: &mut Page) {
     let mut blocked = 0;
+    let mut timed = 0;
     let mut tracking = 0;
     let mut pubsub = 0;
     let mut watching = 0;
@@ -72,6 +73,8 @@ pub fn clients(facts: &Facts<'_>, page: &mut Page) {
     let mut max_output = 0;
     let clients = facts.server.clients.all();
     for client in &clients {
+        let wait = client.wait.lock().clone();
+        timed += usize::from(wait.is_some_and(|wait| wait.deadline_ms.is_some()));
         let state = client.state.lock();
         blocked += usize::from(state.flags.blocked);
         tracking += usize::from(state.flags.tracking);
@@ -92,10 +95,13 @@ pub fn clients(facts: &Facts<'_>, page: &mut Page) {
     page.line("tracking_clients", tracking);
     page.line("pubsub_clients", pubsub);
     page.line("watching_clients", watching);
-    page.line("clients_in_timeout_table", 0);
+    page.line("clients_in_timeout_table", timed);
     page.line("total_watched_keys", watched_keys);
-    page.line("total_blocking_keys", 0);
-    page.line("total_blocking_keys_on_nokey", 0);
+    page.line("total_blocking_keys", facts.blocking.keys);
+    page.line(
+        "total_blocking_keys_on_nokey",
+        facts.blocking.keys_on_absence,
+    );
 }
 
 pub fn cpu(_facts: &Facts<'_>, page: &mut Page) {

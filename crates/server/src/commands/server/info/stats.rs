@@ -37,7 +37,8 @@ pub fn stats(facts: &Facts<'_>, page: &mut Page) {
     count!("expired_keys", expired_keys);
     page.line("expired_stale_perc", "0.00");
     page.line("expired_time_cap_reached_count", 0);
-    page.line("expire_cycle_cpu_milliseconds", 0);
+    let expiring_us = counters.expire_microseconds.load(Ordering::Relaxed);
+    page.line("expire_cycle_cpu_milliseconds", expiring_us / 1000);
     count!("evicted_keys", evicted_keys);
     count!("evicted_clients", evicted_clients);
     count!("evicted_scripts", evicted_scripts);
@@ -74,8 +75,9 @@ pub fn stats(facts: &Facts<'_>, page: &mut Page) {
     count!("eventloop_cycles", ticks);
     count!("eventloop_duration_sum", tick_microseconds);
     count!("eventloop_duration_cmd_sum", command_microseconds);
-    page.line("instantaneous_eventloop_cycles_per_sec", 0);
-    page.line("instantaneous_eventloop_duration_usec", 0);
+    let (ticks, tick_us) = stats.recent_ticks();
+    page.line("instantaneous_eventloop_cycles_per_sec", ticks);
+    page.line("instantaneous_eventloop_duration_usec", tick_us);
     count!("acl_access_denied_auth", acl_denied_auth);
     count!("acl_access_denied_cmd", acl_denied_command);
     count!("acl_access_denied_key", acl_denied_key);
