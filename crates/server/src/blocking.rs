@@ -157,6 +157,7 @@ impl Blocked {
                 to: self.client.token,
                 wait: self.number,
                 reply,
+                tells_of_change: false,
             });
         }
     }
@@ -335,10 +336,12 @@ fn serve(
     }
     blocked.state.store(DONE, Ordering::Release);
     deregister(call, &mut unit.held, blocked);
+    let reply = out.into_bytes();
     let mail = Mail::Served {
         to: blocked.client.token,
         wait: blocked.number,
-        reply: out.into_bytes(),
+        tells_of_change: !reply.starts_with(b"-"),
+        reply,
     };
     wakes.put(call.server, blocked.client.worker, mail);
     true

@@ -35,6 +35,9 @@ pub enum Mail {
         to: Token,
         wait: u64,
         reply: Vec<u8>,
+        /// Whether the reply may tell of a change, and hence waits for the disk where
+        /// those do.
+        tells_of_change: bool,
     },
     /// A key that this blocked client is the first to wait for has gone by itself: who
     /// waits for it is to be served.

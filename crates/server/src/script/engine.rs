@@ -197,14 +197,13 @@ impl Engine {
         if let Some(compiled) = self.find(&script.sha) {
             return Ok(compiled);
         }
-        let refuse =
-            |text| Error::owned(format!("ERR Error compiling script (new function): {text}"));
+        let refuse = |text: &[u8]| quoting(b"ERR Error compiling script (new function): ", text);
         let (function, chunk) = self
             .load(&script.body, SCRIPT_CHUNK, &self.environment)
-            .map_err(refuse)?;
+            .map_err(|text| refuse(&text))?;
         let program = self.bridge.keep(&function);
         let compiled = Compiled {
-            program: program.map_err(|error| refuse(error.to_string()))?,
+            program: program.map_err(|error| refuse(error.to_string().as_bytes()))?,
             flags: script.flags,
             chunk,
         };
@@ -218,7 +217,7 @@ impl Engine {
         body: &[u8],
         name: &'static str,
         environment: &Table,
-    ) -> Result<(Function, Chunk), String> {
+    ) -> Result<(Function, Chunk), Vec<u8>> {
         // What cannot be parsed is compiled as it is, for the compiler's own words.
         let prepared = tail_calls::prepare(body);
         let function = self
@@ -228,15 +227,28 @@ impl Engine {
             .set_mode(mlua::ChunkMode::Text)
             .set_environment(environment.clone())
             .into_function()
-            .map_err(|error| match error {
-                mlua::Error::SyntaxError { message, .. } => message,
-                other => other.to_string(),
-            })?;
+            .map_err(|error| self.text_of_syntax_error(&prepared.text, name, &error))?;
         let chunk = Chunk {
             name,
             last_return_line: prepared.last_return_line,
         };
         Ok((function, chunk))
+    }
+
+    /// The compiler's words, byte for byte: the binding makes text of them, which they
+    /// need not be.
+    fn text_of_syntax_error(&self, body: &[u8], name: &str, error: &mlua::Error) -> Vec<u8> {
+        let words = || -> mlua::Result<Option<mlua::String>> {
+            let load: Function = self.lua.globals().raw_get("loadstring")?;
+            let body = self.lua.create_string(body)?;
+            let (_, words): (Value, Option<mlua::String>) = load.call((body, name))?;
+            Ok(words)
+        };
+        match (error, words()) {
+            (mlua::Error::SyntaxError { .. }, Ok(Some(words))) => words.as_bytes().to_vec(),
+            (mlua::Error::SyntaxError { message, .. }, _) => message.clone().into_bytes(),
+            _ => error.to_string().into_bytes(),
+        }
     }
 
     /// Runs the text of a library and returns the functions that it registers.
@@ -246,7 +258,7 @@ impl Engine {
     pub fn register(&self, body: &[u8]) -> Result<Vec<Registered<Function>>, Error> {
         let (function, chunk) = self
             .load(body, FUNCTION_CHUNK, &self.function_environment)
-            .map_err(|text| Error::owned(format!("ERR Error compiling function: {text}")))?;
+            .map_err(|text| quoting(b"ERR Error compiling function: ", &text))?;
         self.chunk.set(chunk);
         let refuse = |text: &str| {
             let text = first_line(text);
@@ -388,6 +400,11 @@ fn read_registered(function: &Table) -> mlua::Result<Registered<Function>> {
         flags,
         callback: function.raw_get("callback")?,
     })
+}
+
+/// An error of these words and that text.
+fn quoting(words: &[u8], text: &[u8]) -> Error {
+    Error::Bytes([words, text].concat())
 }
 
 /// mlua appends a traceback to errors that pass through the host.

@@ -196,7 +196,6 @@ pub const RULES: &[RuleEntry] = &[
     rule("MEMORY", Rule::Kind, OWN),
     rule("DEBUG|OBJECT", Rule::Kind, OWN),
     rule("DEBUG|JMAP", Rule::Kind, OWN),
-    rule("DUMP", Rule::Kind, "the payload carries the RDB version"),
     rule("CLIENT|ID", Rule::Kind, OWN),
     rule("CLIENT|LIST", Rule::Kind, OWN),
     rule("CLIENT|INFO", Rule::Kind, OWN),

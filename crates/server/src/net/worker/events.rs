@@ -121,12 +121,15 @@ impl Handler for Desk {
                         }
                     });
                 }
-                Mail::Served { to, wait, reply } => {
-                    // It may tell of a change that was made before the disk failed.
-                    let is_change = !reply.starts_with(b"-");
-                    if is_change && self.server.persistence.withholds_changes() {
-                        reactor.withhold(true);
-                    }
+                Mail::Served {
+                    to,
+                    wait,
+                    reply,
+                    tells_of_change,
+                } => {
+                    // The change may have been made before the disk failed.
+                    let withholds = self.server.persistence.withholds_changes();
+                    reactor.withhold(tells_of_change && withholds);
                     self.unblock(reactor, to, wait, reply);
                     reactor.withhold(self.local.withholding);
                 }
