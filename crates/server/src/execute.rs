@@ -38,6 +38,8 @@ pub struct Local {
     /// What is executed was recorded before: deadlines are not enforced, the record says
     /// itself when a key went.
     pub replays: bool,
+    /// Something was appended to the journal whose followers are not woken yet.
+    pub has_recorded: bool,
     /// Replies wait for the disk (`appendfsync always`).
     pub withholding: bool,
     /// Room for what a unit notes for the journal.
@@ -62,6 +64,7 @@ impl Local {
             waits: 0,
             engine: None,
             replays: false,
+            has_recorded: false,
             withholding: false,
             record: Record::default(),
             effects: None,

@@ -370,9 +370,8 @@ impl<'s> Unit<'s> {
         tell(call.server, &mut self.held, &self.effects, by, &mut wakes);
         self.held = self.store.stripes.none();
         wakes.wake(call.server);
-        if is_recording {
-            call.server.persistence.journal.wake();
-        }
+        // Whoever follows the journal is woken once a tick, not once a unit.
+        call.local.has_recorded |= is_recording;
         self.settle(call);
         postponed
     }

@@ -58,8 +58,8 @@ pub struct Reader<R> {
     checksum: Crc64,
     scan: Scan,
     items: Vec<Placed>,
-    /// Buffers that were given back.
-    spare: Vec<Vec<u8>>,
+    /// Buffers and lists of items that were given back; the latter are empty.
+    spare: Vec<(Vec<u8>, Vec<Placed>)>,
     finished: bool,
     failure: Option<RdbError>,
 }
@@ -137,10 +137,14 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Takes back the allocation of a batch that is no longer needed.
+    /// Takes back the allocations of a batch that is no longer needed.
     pub fn recycle(&mut self, batch: Batch) {
         if self.spare.len() < MAX_SPARE {
-            self.spare.push(batch.bytes);
+            let Batch {
+                bytes, mut items, ..
+            } = batch;
+            items.clear();
+            self.spare.push((bytes, items));
         }
     }
 
@@ -205,7 +209,7 @@ impl<R: Read> Reader<R> {
         }
         let end = self.scanned;
         let rest = &self.buffer[end..self.filled];
-        let mut buffer = self.spare.pop().unwrap_or_default();
+        let (mut buffer, items) = self.spare.pop().unwrap_or_default();
         buffer.resize(rest.len().max(self.next_size(target_bytes)), 0);
         buffer[..rest.len()].copy_from_slice(rest);
         let rest = rest.len();
@@ -214,7 +218,7 @@ impl<R: Read> Reader<R> {
         let batch = Batch {
             bytes,
             offset: self.offset,
-            items: std::mem::take(&mut self.items),
+            items: std::mem::replace(&mut self.items, items),
         };
         self.items.reserve(batch.items.len());
         self.offset += end as u64;

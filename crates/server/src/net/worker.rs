@@ -398,6 +398,9 @@ impl Desk {
     /// Says until when this tick's replies are withheld, and lets those go whose changes
     /// are on disk by now.
     fn heed_durability(&mut self, reactor: &mut Reactor) {
+        if std::mem::take(&mut self.local.has_recorded) {
+            self.server.persistence.journal.wake();
+        }
         if reactor.withholds() {
             let persistence = &self.server.persistence;
             let policy = self.live.config.persistence.append_fsync;

@@ -36,9 +36,9 @@ use parking_lot::Mutex;
 use batch::Inserter;
 pub use error::{LoadError, LoadFault};
 
-/// How many bytes of the file a batch has, about: enough for entries to share their
-/// stripes' locks, little enough to be forgotten.
-const BATCH_BYTES: usize = 1 << 20;
+/// How many bytes of the file a batch has, about: enough for the threads to meet rarely,
+/// little enough to stay in a core's cache.
+const BATCH_BYTES: usize = 1 << 18;
 
 /// What becomes of keys whose deadline has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
