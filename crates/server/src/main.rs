@@ -84,11 +84,11 @@ fn serve(sources: &Sources) -> Result<i32, Box<dyn std::error::Error>> {
     crash_report.of(server.clone());
     adopt_process(&server, title, restart);
     heed_signals(server.clone())?;
-    if let Err(error) = running.loaded() {
-        if server.stop_request().is_none() {
-            server.log.warning(&format!("{error}"));
-            return Err(error.into());
-        }
+    if let Err(error) = running.loaded()
+        && server.stop_request().is_none()
+    {
+        server.log.warning(&format!("{error}"));
+        return Err(error.into());
     }
     if let Some(supervisor) = &supervisor {
         supervisor.ready(&server.log);
