@@ -543,6 +543,8 @@ impl Write for Paced<'_> {
             Err(error) => return Err(std::io::Error::new(error.kind(), error.to_string())),
         };
         let count = file.write(bytes)?;
+        // Large values are encoded in one go: see the walk of a snapshot.
+        std::thread::yield_now();
         let written = self.written.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
         if written - self.sent >= WRITEBACK_BYTES {
             file.start_writeback(self.sent, written);

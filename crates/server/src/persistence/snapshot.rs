@@ -366,6 +366,9 @@ impl<W: Write> Walk<'_, W> {
                 position = Some(0);
             }
             self.write_slice(number, keys);
+            // Whoever serves clients should not have to wait for the scheduler to end this
+            // thread's turn, which may be milliseconds long.
+            std::thread::yield_now();
             if self.capturing.filled.load(Ordering::Acquire) {
                 self.write_captured();
             }
