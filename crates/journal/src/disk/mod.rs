@@ -105,7 +105,8 @@ impl std::fmt::Debug for dyn DiskFile {
 }
 
 /// The folder that holds this name; the working folder for a bare name.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -403,12 +403,11 @@ impl Desk {
         }
         if reactor.withholds() {
             let persistence = &self.server.persistence;
-            let policy = self.live.config.persistence.append_fsync;
             let waits = &self.server.mailboxes[self.index].waits_for_disk;
             // Said before looking, so that the disk's progress is told or seen.
             waits.store(true, Ordering::SeqCst);
             reactor.withhold_until(persistence.journal.end());
-            let is_left = reactor.release(persistence.aof.released(policy));
+            let is_left = reactor.release(persistence.aof.released());
             waits.store(is_left, Ordering::SeqCst);
         }
         self.server.persistence.throttle();

@@ -139,11 +139,7 @@ impl Aof {
 
     /// Puts `appendfsync` into force, unless the disk fails just now.
     pub fn set_policy(&self, policy: AppendFsync) {
-        let wanted = if policy == AppendFsync::Always && self.phase() != Phase::Off {
-            Durability::Withheld
-        } else {
-            Durability::Free
-        };
+        let wanted = self.while_healthy(policy);
         self.always
             .store(wanted == Durability::Withheld, Ordering::SeqCst);
         // An error means that the disk fails.
@@ -154,6 +150,15 @@ impl Aof {
             });
     }
 
+    /// What becomes of replies and writes under a policy while the disk does its work.
+    fn while_healthy(&self, policy: AppendFsync) -> Durability {
+        if policy == AppendFsync::Always && self.phase() != Phase::Off {
+            Durability::Withheld
+        } else {
+            Durability::Free
+        }
+    }
+
     /// Whether replies to changes wait for the disk, also while it fails.
     #[inline]
     pub fn is_always(&self) -> bool {
@@ -161,8 +166,8 @@ impl Aof {
     }
 
     /// Up to which offset of the journal replies may leave.
-    pub fn released(&self, policy: AppendFsync) -> u64 {
-        if policy == AppendFsync::Always && self.phase() != Phase::Off {
+    pub fn released(&self) -> u64 {
+        if self.is_always() {
             self.durable()
         } else {
             u64::MAX

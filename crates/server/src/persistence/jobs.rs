@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use ochre_journal::disk::DiskFile;
+use ochre_journal::disk::{DiskFile, folder_of};
 use ochre_rdb::{ChecksumPolicy, Compression, Version};
 use parking_lot::{Condvar, Mutex};
 
@@ -91,8 +91,6 @@ pub struct Jobs {
     /// The client that asked for the one that is about to begin, and is told when the
     /// moment that it shows is past.
     starter: Mutex<Option<Arc<Blocked>>>,
-    /// Bytes written by the running one.
-    pub written_bytes: AtomicU64,
     /// Bytes that writers have captured for it and that are not written yet.
     pub queued_bytes: Arc<AtomicU64>,
 }
@@ -117,7 +115,6 @@ impl Default for Jobs {
             ended: Condvar::new(),
             savers: Mutex::default(),
             starter: Mutex::default(),
-            written_bytes: AtomicU64::new(0),
             queued_bytes: Arc::default(),
         }
     }
@@ -189,16 +186,17 @@ impl Ticket {
             Kind::Rewrite => status.rewrite_scheduled = false,
         }
         status.running = Some(job.clone());
-        server
-            .persistence
-            .jobs
-            .written_bytes
-            .store(0, Ordering::Relaxed);
         Ok(Self {
             server: server.clone(),
             job,
             succeeded: false,
         })
+    }
+
+    /// Says so in the log and does the work on a thread of its own.
+    fn begin(self) {
+        announce(&self.server, self.job.kind);
+        self.run_in_background();
     }
 
     /// Does the work on a thread of its own.
@@ -307,9 +305,8 @@ impl Drop for Ticket {
 pub fn begin_for(server: &Arc<Server>, kind: Kind, client: Arc<Blocked>) {
     match Ticket::take(server, kind) {
         Ok(ticket) => {
-            announce(server, kind);
             *server.persistence.jobs.starter.lock() = Some(client);
-            ticket.run_in_background();
+            ticket.begin();
         }
         Err(_) => client.finish(b"-ERR Background save already in progress\r\n".to_vec()),
     }
@@ -341,13 +338,12 @@ pub fn begin_scheduled(server: &Arc<Server>) {
     };
     // Where somebody was faster, it will be begun after that.
     if let Ok(ticket) = ticket {
-        announce(server, ticket.job.kind);
-        ticket.run_in_background();
+        ticket.begin();
     }
 }
 
 /// Logs the begin of a snapshot in the background.
-pub fn announce(server: &Server, kind: Kind) {
+fn announce(server: &Server, kind: Kind) {
     let pid = std::process::id();
     match kind {
         Kind::Save => {}
@@ -389,8 +385,7 @@ pub fn look_after(server: &Arc<Server>) {
             "{} changes in {} seconds. Saving...",
             rule.changes, rule.seconds
         ));
-        announce(server, Kind::BackgroundSave);
-        return ticket.run_in_background();
+        return ticket.begin();
     }
     if now_s < status.rewrite_not_before_s {
         return;
@@ -398,8 +393,7 @@ pub fn look_after(server: &Arc<Server>) {
     if server.persistence.aof.phase() == Phase::WaitsForRewrite {
         // The first base could not be written, and there is no append-only file before it.
         if let Ok(ticket) = Ticket::take(server, Kind::Rewrite) {
-            announce(server, Kind::Rewrite);
-            ticket.run_in_background();
+            ticket.begin();
         }
         return;
     }
@@ -409,8 +403,7 @@ pub fn look_after(server: &Arc<Server>) {
         server.log.notice(&format!(
             "Starting automatic rewriting of AOF on {growth}% growth"
         ));
-        announce(server, Kind::Rewrite);
-        ticket.run_in_background();
+        ticket.begin();
     }
 }
 
@@ -479,14 +472,6 @@ fn save(server: &Arc<Server>, progress: &Progress) -> Result<(), String> {
     }
 }
 
-/// The folder that holds a file.
-pub fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
 /// Writes a snapshot into a new file, wholly and durably.
 ///
 /// # Errors
@@ -509,7 +494,7 @@ pub fn write_snapshot(
         form,
         Paced {
             file,
-            written: &jobs.written_bytes,
+            written: 0,
             sent: 0,
         },
         progress,
@@ -530,13 +515,13 @@ pub fn write_snapshot(
 
 /// A file whose bytes are sent towards the disk as they come. One that could not be made
 /// fails on the first write: the snapshot has to be gone through all the same.
-struct Paced<'j> {
+struct Paced {
     file: std::io::Result<Box<dyn DiskFile>>,
-    written: &'j AtomicU64,
+    written: u64,
     sent: u64,
 }
 
-impl Write for Paced<'_> {
+impl Write for Paced {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let file = match &mut self.file {
             Ok(file) => file,
@@ -545,10 +530,10 @@ impl Write for Paced<'_> {
         let count = file.write(bytes)?;
         // Large values are encoded in one go: see the walk of a snapshot.
         std::thread::yield_now();
-        let written = self.written.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
-        if written - self.sent >= WRITEBACK_BYTES {
-            file.start_writeback(self.sent, written);
-            self.sent = written;
+        self.written += count as u64;
+        if self.written - self.sent >= WRITEBACK_BYTES {
+            file.start_writeback(self.sent, self.written);
+            self.sent = self.written;
         }
         Ok(count)
     }

@@ -24,6 +24,7 @@ const GATHERING: Duration = Duration::from_millis(2);
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
 /// A failed write is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
+
 /// A place in the journal and the length of the file that ends there.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
@@ -319,11 +320,7 @@ impl FileWriter {
 
     fn succeeded(&mut self) {
         if self.aof().is_failing() {
-            let durability = if self.policy == AppendFsync::Always {
-                Durability::Withheld
-            } else {
-                Durability::Free
-            };
+            let durability = self.aof().while_healthy(self.policy);
             self.aof()
                 .durability
                 .store(durability as u8, Ordering::SeqCst);
