@@ -357,6 +357,7 @@ impl Server {
     pub fn set_config(&self, config: Config) {
         self.switches.follow(&config);
         self.live.store(Arc::new(Live::new(config)));
+        aof::follow_policy(self);
         self.generation.fetch_add(1, Ordering::AcqRel);
         for worker in &self.mailboxes {
             worker.mailbox.put(Mail::ConfigChanged);

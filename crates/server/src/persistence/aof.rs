@@ -138,8 +138,12 @@ impl Aof {
     }
 
     /// Puts `appendfsync` into force, unless the disk fails just now.
-    pub fn set_policy(&self, policy: AppendFsync) {
-        let wanted = self.while_healthy(policy);
+    fn set_policy(&self, policy: AppendFsync) {
+        let wanted = if policy == AppendFsync::Always && self.phase() != Phase::Off {
+            Durability::Withheld
+        } else {
+            Durability::Free
+        };
         self.always
             .store(wanted == Durability::Withheld, Ordering::SeqCst);
         // An error means that the disk fails.
@@ -148,15 +152,6 @@ impl Aof {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |old| {
                 (old != Durability::Failing as u8).then_some(wanted as u8)
             });
-    }
-
-    /// What becomes of replies and writes under a policy while the disk does its work.
-    fn while_healthy(&self, policy: AppendFsync) -> Durability {
-        if policy == AppendFsync::Always && self.phase() != Phase::Off {
-            Durability::Withheld
-        } else {
-            Durability::Free
-        }
     }
 
     /// Whether replies to changes wait for the disk, also while it fails.
@@ -242,9 +237,8 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
         .durable
         .store(cursor.position(), Ordering::SeqCst);
     *aof.orders.lock() = Orders::default();
-    let policy = server.live().config.persistence.append_fsync;
     // Whoever writes before the thread runs must wait for it.
-    aof.set_policy(policy);
+    follow_policy(server);
     let writer = FileWriter::new(server.clone(), cursor, file)?;
     let thread = std::thread::Builder::new()
         .name("ochre-aof".into())
@@ -255,6 +249,20 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
         })?;
     *aof.thread.lock() = Some(thread);
     Ok(())
+}
+
+/// Puts the configured policy into force. Not left to the thread that writes: what is
+/// written from now on must wait for it.
+pub fn follow_policy(server: &Server) {
+    let configured = || server.live().config.persistence.append_fsync;
+    loop {
+        let policy = configured();
+        server.persistence.aof.set_policy(policy);
+        // It may have been changed in between, and put into force before this one.
+        if configured() == policy {
+            return;
+        }
+    }
 }
 
 /// Writes all that is there and ends the thread. The journal must have ended.

@@ -144,7 +144,6 @@ impl FileWriter {
         let persistence = &live.config.persistence;
         self.policy = persistence.append_fsync;
         self.stamps = persistence.aof_timestamp_enabled;
-        self.aof().set_policy(self.policy);
     }
 
     /// Writes what there is, syncs when that is due, sleeps when there is nothing.
@@ -320,7 +319,12 @@ impl FileWriter {
 
     fn succeeded(&mut self) {
         if self.aof().is_failing() {
-            let durability = self.aof().while_healthy(self.policy);
+            // The policy may have been changed since this turn began.
+            let durability = if self.aof().is_always() {
+                Durability::Withheld
+            } else {
+                Durability::Free
+            };
             self.aof()
                 .durability
                 .store(durability as u8, Ordering::SeqCst);

@@ -38,10 +38,6 @@ pub fn apply(server: &Arc<Server>, directive: &Directive, config: &Config) -> Re
                 rewrite::switch_off(server);
             }
         }
-        "appendfsync" => server
-            .persistence
-            .aof
-            .set_policy(config.persistence.append_fsync),
         "bind" => listener::change(server, config)
             .map(|_| show_title(server, config))
             .map_err(|_| "Failed to bind to specified addresses.")?,
