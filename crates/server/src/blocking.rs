@@ -42,7 +42,7 @@ use crate::net::mail::Mail;
 use crate::persistence::{jobs, reload};
 use crate::pubsub::Wakes;
 use crate::server::Server;
-use crate::unit::{Kind, StripeList, Unit, scope};
+use crate::unit::{self, Kind, StripeList, Unit, scope};
 
 /// Keys whose waiters could not be served under the locks held.
 pub type PostponedList = VecDeque<Postponed>;
@@ -111,7 +111,7 @@ impl Blocked {
             db: call.session.db,
             protocol: call.session.protocol,
             command,
-            stripes: crate::unit::stripes_of(&call.server.store, known, argv),
+            stripes: unit::stripes_of(&call.server.store, known, argv),
             argv: wait
                 .argv
                 .unwrap_or_else(|| argv.iter().map(|argument| argument.to_vec()).collect()),
@@ -129,6 +129,24 @@ impl Blocked {
             unblock_on_missing: wait.unblock_on_missing,
             state: AtomicU8::new(WAITING),
         }
+    }
+
+    pub fn db(&self) -> u16 {
+        self.db
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The number of the command.
+    pub fn command(&self) -> u16 {
+        self.command
+    }
+
+    /// The command as it is to be run again, its name first.
+    pub fn argv(&self) -> Vec<&[u8]> {
+        self.argv.iter().map(Vec::as_slice).collect()
     }
 
     fn turn(&self, from: u8, to: u8) -> Result<u8, u8> {
@@ -152,12 +170,17 @@ impl Blocked {
     /// Ends the wait with a reply made for the client's protocol, unless it is over.
     /// For waits that are not for keys.
     pub fn finish(&self, reply: Vec<u8>) {
+        self.finish_with(reply, false);
+    }
+
+    /// As [`Blocked::finish`], with a reply that may tell of a change.
+    pub fn finish_with(&self, reply: Vec<u8>, tells_of_change: bool) {
         if self.end() {
             self.client.send(Mail::Served {
                 to: self.client.token,
                 wait: self.number,
                 reply,
-                tells_of_change: false,
+                tells_of_change,
             });
         }
     }
@@ -303,6 +326,11 @@ fn serve_key(
         if !unit.held.try_extend(&blocked.stripes) {
             return Err(blocked.stripes.clone());
         }
+        if unit::has_reserved(&unit.held, &blocked.stripes) {
+            // Nobody overtakes the first in line.
+            call.server.aside.postpone(ready.clone());
+            return Ok(());
+        }
         if serve(call, unit, &blocked, wakes) {
             // It has left the line.
             place -= 1;
@@ -324,7 +352,8 @@ fn serve(
     }
     let mut out = Reply::new(blocked.protocol);
     match rerun(call, unit, blocked, &mut out) {
-        Ok(Flow::Done) => {}
+        // Scripts do not wait for keys, and nobody waits for locks here.
+        Ok(Flow::Done | Flow::Aside | Flow::Deferred) => {}
         Ok(Flow::Block(_)) => {
             blocked.state.store(WAITING, Ordering::Release);
             return false;
@@ -350,7 +379,7 @@ fn serve(
 /// Runs the command again. What is to be recorded of it comes after what the unit did.
 fn rerun(call: &mut Call<'_>, unit: &mut Unit<'_>, blocked: &Blocked, out: &mut Reply) -> Outcome {
     let known = call.server.commands.get(blocked.command);
-    let argv: Vec<&[u8]> = blocked.argv.iter().map(Vec::as_slice).collect();
+    let argv = blocked.argv();
     let mut args = Args::new(&argv, known.name_words(), &[]);
     let scope = scope(call, unit.now_ms());
     match known.command.run {

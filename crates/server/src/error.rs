@@ -28,6 +28,9 @@ pub enum Error {
     /// A command that is not known, with the start of its arguments.
     UnknownCommand(Vec<u8>),
     NoAuth,
+    /// A script that runs aside has what the command needs: it is to run again when that
+    /// has ended. No client sees this.
+    Reserved,
     OutOfMemory,
     MaxString,
 }
@@ -64,6 +67,7 @@ impl Error {
             Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             Self::NoSuchKey => "ERR no such key",
             Self::IndexOutOfRange => "ERR index out of range",
+            Self::Reserved => "TRYAGAIN A script has what the command needs",
             Self::NoAuth => "NOAUTH Authentication required.",
             Self::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
             Self::MaxString => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",

@@ -16,7 +16,7 @@ use crate::error::{Error, quoted};
 use crate::gates;
 use crate::live::Live;
 use crate::pubsub::Wakes;
-use crate::script::Engine;
+use crate::script::{Engine, aside};
 use crate::server::Server;
 use crate::session::Session;
 use crate::stats::{Ending, LocalStats};
@@ -25,6 +25,18 @@ use crate::unit::{self, Kind, Unit};
 
 /// Arguments that lie in buffers of their own, by index.
 pub type BigArguments = [(usize, Arc<Vec<u8>>)];
+
+/// Where commands are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Among other clients' commands, which must not be kept waiting.
+    Worker,
+    /// On the thread of scripts.
+    Aside,
+    /// What is executed was recorded before: deadlines are not enforced, the record says
+    /// itself when a key went.
+    Replay,
+}
 
 /// What one thread keeps for executing commands.
 pub struct Local {
@@ -35,9 +47,7 @@ pub struct Local {
     pub waits: u64,
     /// The interpreter of this thread, once a script has run.
     pub engine: Option<Box<Engine>>,
-    /// What is executed was recorded before: deadlines are not enforced, the record says
-    /// itself when a key went.
-    pub replays: bool,
+    pub role: Role,
     /// Something was appended to the journal whose followers are not woken yet.
     pub has_recorded: bool,
     /// Replies wait for the disk (`appendfsync always`).
@@ -63,7 +73,7 @@ impl Local {
             now_ms: crate::clock::now_ms(),
             waits: 0,
             engine: None,
-            replays: false,
+            role: Role::Worker,
             has_recorded: false,
             withholding: false,
             record: Record::default(),
@@ -90,6 +100,11 @@ pub enum Executed {
     Done,
     /// Clients are paused: the request is to be executed again when the pause ends.
     Paused,
+    /// A script has what the command needs: the request is to be executed again when
+    /// that has ended.
+    Deferred,
+    /// The command runs on the thread of scripts; its reply comes by mail.
+    Aside(Arc<Blocked>),
     /// The client waits; its reply comes by mail.
     Blocked(Arc<Blocked>),
 }
@@ -225,7 +240,7 @@ pub fn execute_found(
         return Executed::Paused;
     }
     call.session.used(known.id, call.local.now_ms);
-    if !server.monitors.is_empty() {
+    if !server.monitors.is_empty() && !std::mem::take(&mut call.session.was_deferred) {
         server.monitors.show(call, known, argv);
     }
     if call.session.multi.is_some() && !transactions::runs_within_multi(known) {
@@ -292,6 +307,11 @@ fn run(
     let flow = timed(call, known, argv, out, |call, out| {
         dispatch(call, known, argv, big, out, &mut blocked)
     });
+    match flow {
+        Flow::Deferred => return Executed::Deferred,
+        Flow::Aside => return Executed::Aside(aside::send(call, known, argv)),
+        Flow::Done | Flow::Block(_) => {}
+    }
     if call.session.tracking.is_some() {
         let is_caching = known.full_name == "client|caching";
         tracking::after_command(call.session, is_caching);
@@ -300,6 +320,15 @@ fn run(
         (Flow::Block(_), Some(blocked)) => Executed::Blocked(blocked),
         _ => Executed::Done,
     }
+}
+
+/// Runs the command of a client that waits for it, on the thread of scripts.
+pub fn run_aside(call: &mut Call<'_>, blocked: &Blocked, out: &mut Reply) {
+    let known = call.server.commands.get(blocked.command());
+    let argv = blocked.argv();
+    timed(call, known, &argv, out, |call, out| {
+        dispatch(call, known, &argv, &[], out, &mut None)
+    });
 }
 
 /// Runs `work` as the given command: times it, counts it, turns its error into a reply.
@@ -317,6 +346,12 @@ pub fn timed<'c>(
     let written = out.len();
     let errors = out.errors();
     let outcome = work(call, out);
+    match outcome {
+        // It has not run yet.
+        Err(Error::Reserved) => return Flow::Deferred,
+        Ok(Flow::Aside) => return Flow::Aside,
+        _ => {}
+    }
     let ended = call.local.clock.raw();
     call.local.measured_at = Some(ended);
     let elapsed_ns = call.local.clock.delta_as_nanos(started, ended);
@@ -386,8 +421,7 @@ fn dispatch<'c>(
         // The most frequent kind has a shorter way: no effects, unless a key was past
         // its deadline.
         Run::Read(handler) if !known.flags.has(Flags::BLOCKING) => {
-            let server = call.server;
-            let mut held = unit::lock_keys(server, call.named.as_ref(), known, argv)?;
+            let mut held = unit::lock_keys(call, known, argv)?;
             let scope = unit::scope(call, call.local.now_ms);
             let db = call.session.db;
             let mut args = Args::new(argv, known.name_words(), big);

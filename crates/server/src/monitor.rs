@@ -45,7 +45,9 @@ impl Monitors {
     /// Shows a command that is about to run, unless it is one that must not be shown.
     #[cold]
     pub fn show(&self, call: &Call<'_>, known: &Known, argv: &[&[u8]]) {
-        if known.flags.has(Flags::SKIP_MONITOR) || known.flags.has(Flags::ADMIN) {
+        // SKIP_MONITOR says that Redis shows a script from within its command, so that it
+        // comes before what it calls; here that is so of every command.
+        if known.flags.has(Flags::ADMIN) {
             return;
         }
         let shown = crate::slowlog::redacted(known, argv);

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ochre_journal::{Record, Wrap};
-use ochre_store::{KeyspaceView, Scope, view::Observed};
+use ochre_store::{KeyspaceView, Scope, Stripe, view::Observed};
 
 use crate::blocking;
 use crate::pubsub::Wakes;
@@ -18,6 +18,8 @@ use crate::unit;
 
 /// Keys may stay this long past their deadline, so that one visit finds several.
 const SLACK_MS: i64 = 1;
+/// How soon stripes are visited again where a script kept keys to itself.
+const RESERVED_PATIENCE: Duration = Duration::from_millis(10);
 /// What is done on behalf of the server itself is done by no client.
 const NO_CLIENT: u64 = 0;
 /// The longest sleep while any deadline is set. Deadlines are of the wall clock, which
@@ -41,20 +43,24 @@ pub fn start(server: Arc<Server>) -> std::io::Result<JoinHandle<()>> {
 }
 
 fn run(server: &Server) {
+    let mut are_left = false;
     loop {
-        let wait = if server.is_active_expire() {
+        let mut wait = if server.is_active_expire() {
             let earliest_ms = server.store.deadlines().refresh();
             wait_for(earliest_ms, crate::clock::now_ms())
         } else {
             // Switching it on rings.
             None
         };
+        if are_left {
+            wait = wait.map(|wait| wait.max(RESERVED_PATIENCE));
+        }
         if !server.reclaimer.sleep(wait) {
             return;
         }
         if server.is_active_expire() && !server.persistence.loading.is_active() {
             let began = Instant::now();
-            reclaim_due(server);
+            are_left = reclaim_due(server);
             let spent_us = began.elapsed().as_micros() as u64;
             crate::stats::add(&server.stats.counters.expire_microseconds, spent_us);
         }
@@ -71,8 +77,10 @@ fn wait_for(earliest_ms: i64, now_ms: i64) -> Option<Duration> {
     Some(Duration::from_millis(wait_ms.max(0) as u64).min(LONGEST_SLEEP))
 }
 
-/// Removes every key that is due now.
-fn reclaim_due(server: &Server) {
+/// Removes every key that is due now; says whether stripes were passed over where a
+/// script keeps keys to itself, which would miss them.
+fn reclaim_due(server: &Server) -> bool {
+    let mut are_left = false;
     let live = server.live();
     let now_ms = crate::clock::now_ms();
     let mut record = Record::default();
@@ -92,6 +100,11 @@ fn reclaim_due(server: &Server) {
             };
             let mut effects = unit::effects(server, &live);
             let mut held = server.store.stripes.lock_one(index);
+            let is_reserved = |stripe: &Stripe| !stripe.reserved.is_empty();
+            if held.stripe(index).is_some_and(is_reserved) {
+                are_left = true;
+                break;
+            }
             effects.recording = server.persistence.is_recording();
             let more = KeyspaceView::new(&scope, &mut held, 0, &mut effects).expire_due(index);
             crate::stats::add(&server.stats.counters.expired_keys, effects.expired);
@@ -112,6 +125,7 @@ fn reclaim_due(server: &Server) {
             }
         }
     }
+    are_left
 }
 
 #[cfg(test)]

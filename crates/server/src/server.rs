@@ -36,7 +36,7 @@ use crate::persistence::{Persistence, aof, shutdown, start};
 use crate::pubsub::PubSub;
 use crate::reclaim;
 use crate::restart::Restart;
-use crate::script::{self, Functions, Scripts};
+use crate::script::{self, Aside, Functions, Paces, Scripts, aside};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::steward;
@@ -61,6 +61,9 @@ pub struct Server {
     pub functions: Functions,
     /// The script that runs now.
     pub script: script::Running,
+    /// Scripts that run, or wait to run, on a thread of their own.
+    pub aside: Aside,
+    pub paces: Paces,
     pub pause: Pause,
     pub log: Arc<Log>,
     pub started_at_ms: i64,
@@ -145,6 +148,8 @@ pub struct WorkerHandle {
     pub mailbox: Arc<Mailbox>,
     /// Whether it withholds replies until the disk gets on.
     pub waits_for_disk: AtomicBool,
+    /// Whether it has commands that wait for the end of a script.
+    pub has_deferred: AtomicBool,
     pub connections: std::sync::atomic::AtomicUsize,
 }
 
@@ -275,6 +280,8 @@ impl Server {
             scripts: Scripts::default(),
             functions: Functions::default(),
             script: script::Running::default(),
+            aside: Aside::default(),
+            paces: Paces::default(),
             pause: Pause::default(),
             log,
             started_at_ms: now_ms,
@@ -288,6 +295,7 @@ impl Server {
                 .map(|reactor| WorkerHandle {
                     mailbox: Arc::new(Mailbox::new(reactor.waker())),
                     waits_for_disk: AtomicBool::new(false),
+                    has_deferred: AtomicBool::new(false),
                     connections: Default::default(),
                 })
                 .collect(),
@@ -327,6 +335,7 @@ impl Server {
                 .map_err(StartError::Thread)?;
             threads.push(thread);
         }
+        threads.push(aside::start(server.clone()).map_err(StartError::Thread)?);
         let addresses = bound.addresses();
         let listeners = Listeners::start(bound, server.clone()).map_err(StartError::Thread)?;
         let loader = start::spawn(server.clone()).map_err(StartError::Thread)?;
@@ -374,6 +383,25 @@ impl Server {
     /// Whether waiting for a stripe should end with BUSY.
     pub fn is_busy(&self) -> bool {
         self.script.is_busy()
+    }
+
+    /// Has deferred commands run, where there are any, and `done` dropped after that;
+    /// says whether there are. To be called when a script has released what it had.
+    pub fn resume_deferred(&self, done: Option<std::sync::mpsc::Sender<()>>) -> bool {
+        let mut are_there = false;
+        for worker in &self.mailboxes {
+            if worker.has_deferred.load(Ordering::SeqCst) {
+                are_there = true;
+                worker.mailbox.put(Mail::ResumeDeferred(done.clone()));
+            }
+        }
+        are_there
+    }
+
+    /// The script that runs has taken too long: whoever waits for it is told so.
+    pub fn script_became_busy(&self) {
+        self.aside.refuse_waiting(self);
+        self.resume_deferred(None);
     }
 
     /// Whether keys are removed when their deadline passes, looked at or not.
@@ -482,7 +510,7 @@ impl Server {
         for worker in &self.mailboxes {
             worker.mailbox.put(Mail::Pass(sender.clone()));
         }
-        drop(sender);
+        self.aside.pass(sender);
         let deadline = Instant::now() + PATIENCE;
         // Ends when all have passed: then nobody has the sender any more.
         while passed
@@ -556,6 +584,7 @@ impl Running {
         for worker in &self.server.mailboxes {
             worker.mailbox.put(Mail::Stop);
         }
+        self.server.aside.stop();
         self.server.reclaimer.stop();
         self.server.steward.stop();
         for thread in self.threads.drain(..) {

@@ -28,6 +28,8 @@ pub struct Session {
     pub in_unit: bool,
     /// Lookups leave no trace on access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// The command that comes next was deferred: monitors have seen it.
+    pub was_deferred: bool,
     /// Where the journal ended after this client's last change.
     pub wrote_to: u64,
     /// What CLIENT TRACKING asked for, while it is on.
@@ -87,8 +89,18 @@ impl Session {
             subscriptions: None,
             in_unit: false,
             no_touch: false,
+            was_deferred: false,
             wrote_to: 0,
             tracking: None,
+        }
+    }
+
+    /// A session for a command that runs elsewhere than where its client is served.
+    pub fn deputy(client: Arc<Client>, db: u16, protocol: Protocol) -> Self {
+        Self {
+            db,
+            protocol,
+            ..Self::new(client, true)
         }
     }
 

@@ -14,6 +14,7 @@ use ochre_store::view::Observed;
 use ochre_store::{
     Effects, EventClass, Hashed, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView,
 };
+use ochre_structures::hash::hash_bytes;
 use smallvec::SmallVec;
 
 use crate::blocking;
@@ -21,7 +22,7 @@ use crate::commands::args::Args;
 use crate::commands::spec::{Flags, Flow, KeyspaceCall, Outcome, Run, TimeoutReply};
 use crate::commands::table::{KeyPlan, Known};
 use crate::error::Error;
-use crate::execute::{self, BigArguments, Call};
+use crate::execute::{self, BigArguments, Call, Role};
 use crate::gates;
 use crate::live::Live;
 use crate::pubsub::{self, Wakes};
@@ -49,6 +50,9 @@ pub struct Unit<'s> {
     pub effects: Box<Effects>,
     /// What is to be appended to the journal before the locks are released.
     record: Record,
+    /// Where keys are reserved, ascending: the unit is a script that runs aside, and holds
+    /// no stripes between its commands.
+    reserved: Option<StripeList>,
     store: &'s Store,
     now_ms: i64,
 }
@@ -63,6 +67,7 @@ impl<'s> Unit<'s> {
             kind,
             effects,
             record: Record::default(),
+            reserved: None,
             store: &call.server.store,
             now_ms: call.local.now_ms,
         }
@@ -76,24 +81,34 @@ impl<'s> Unit<'s> {
     /// Locks what a transaction needs: these stripes, or all.
     ///
     /// # Errors
-    /// BUSY, when a script that takes too long holds one.
+    /// As [`lock_keys`].
     pub fn lock_transaction(
         &mut self,
-        server: &Server,
+        call: &Call<'s>,
         stripes: &StripeList,
         reach: Reach,
     ) -> Result<(), Error> {
         self.kind = Kind::Transaction;
-        let mut give_up = || server.is_busy();
-        let locked = match reach {
-            Reach::Keys => self.store.stripes.lock_many_or(stripes, &mut give_up),
-            Reach::Script => self.store.stripes.lazily_or(&mut give_up).map(|mut held| {
-                held.extend(stripes);
-                held
-            }),
-            Reach::Everything => self.store.stripes.exclusive_or(&mut give_up),
-        };
-        self.held = locked.map_err(|GaveUp| gates::busy(server))?;
+        match reach {
+            Reach::Keys => {
+                let mut give_up = || gives_up_stripe(call);
+                let locked = self.store.stripes.lock_many_or(stripes, &mut give_up);
+                let held = locked.map_err(|GaveUp| unavailable(call.server))?;
+                // Not key by key: few transactions meet a script that takes long.
+                if has_reserved(&held, stripes) {
+                    return Err(unavailable(call.server));
+                }
+                self.held = held;
+            }
+            Reach::Script => {
+                self.held = lock_globally(call)?;
+                self.held.extend(stripes);
+            }
+            Reach::Everything => {
+                self.held = lock_globally(call)?;
+                self.held.extend_to_all();
+            }
+        }
         Ok(())
     }
 
@@ -101,18 +116,75 @@ impl<'s> Unit<'s> {
     /// within a transaction that has it.
     ///
     /// # Errors
-    /// BUSY, when another script takes too long.
-    pub fn lock_script(&mut self, server: &Server) -> Result<(), Error> {
+    /// As [`lock_keys`].
+    pub fn lock_script(&mut self, call: &Call<'s>) -> Result<(), Error> {
         if !self.held.is_global() {
             debug_assert!(
                 self.held.is_nothing(),
                 "a transaction with scripts is global"
             );
-            self.held = self
-                .store
-                .stripes
-                .lazily_or(&mut || server.is_busy())
-                .map_err(|GaveUp| gates::busy(server))?;
+            self.held = lock_globally(call)?;
+            self.reserved = (call.local.role == Role::Aside).then(StripeList::new);
+        }
+        Ok(())
+    }
+
+    /// Takes the keys that a script declares, which holds the global lock.
+    pub fn take_declared(&mut self, keys: &[&[u8]]) {
+        let mut stripes: StripeList = keys.iter().map(|key| self.store.stripe_of(key)).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        self.held.extend(&stripes);
+        self.reserve(keys.iter().copied());
+    }
+
+    /// Reserves keys whose stripes are held, and releases those: what a script aside does
+    /// after each command. Where it has taken everything, it keeps that.
+    fn reserve<'k>(&mut self, keys: impl Iterator<Item = &'k [u8]>) {
+        let Some(reserved) = &mut self.reserved else {
+            return;
+        };
+        if self.held.is_everything() {
+            return;
+        }
+        for key in keys {
+            let hash = hash_bytes(key);
+            let index = self.store.stripe_of_hash(hash);
+            if let Some(stripe) = self.held.stripe_mut(index) {
+                stripe.reserved.add(hash);
+            }
+            if let Err(place) = reserved.binary_search(&index) {
+                reserved.insert(place, index);
+            }
+        }
+        self.held.release_stripes();
+    }
+
+    /// Takes back the stripes of the keys that were reserved.
+    fn take_back(&mut self) {
+        for index in self.reserved.take().unwrap_or_default() {
+            self.held.extend(&[index]);
+            if let Some(stripe) = self.held.stripe_mut(index) {
+                stripe.reserved.clear();
+            }
+        }
+    }
+
+    /// Locks every stripe; the global lock is held.
+    fn extend_to_all(&mut self, server: &Server) {
+        self.held.extend_to_all();
+        if self.reserved.is_some() {
+            server.script.note_everything();
+        }
+    }
+
+    /// Takes the global lock for a command that may change the whole keyspace. Others
+    /// lock stripe by stripe, and are kept from waiting long for that.
+    fn lock_for_walk(&mut self, call: &Call<'s>, known: &Known) -> Result<(), Error> {
+        if known.flags.has(Flags::WRITE) {
+            self.held = lock_globally(call)?;
+        } else if gives_up_stripe(call) {
+            return Err(unavailable(call.server));
         }
         Ok(())
     }
@@ -121,10 +193,10 @@ impl<'s> Unit<'s> {
     #[inline]
     fn lock_for(&mut self, call: &Call<'s>, known: &Known, argv: &[&[u8]]) -> Result<(), Error> {
         if self.kind == Kind::Single && self.held.is_nothing() && !self.held.is_global() {
-            self.held = lock_keys(call.server, call.named.as_ref(), known, argv)?;
+            self.held = lock_keys(call, known, argv)?;
         } else if self.held.is_global() && !self.held.is_everything() {
             if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
-                self.held.extend_to_all();
+                self.extend_to_all(call.server);
             } else {
                 match known.plan {
                     KeyPlan::None => {}
@@ -167,7 +239,10 @@ impl<'s> Unit<'s> {
             Run::Keyspace(handler) => {
                 let scope = scope(call, self.now_ms);
                 if self.kind != Kind::Single && !self.held.is_everything() {
-                    self.held.extend_to_all();
+                    self.extend_to_all(call.server);
+                }
+                if self.kind == Kind::Single {
+                    self.lock_for_walk(call, known)?;
                 }
                 let db = call.session.db;
                 let dirty = self.effects.dirty;
@@ -297,6 +372,10 @@ impl<'s> Unit<'s> {
             self.dispatch(call, known, argv, &[], out)
         });
         call.session.in_unit = outer;
+        if self.reserved.is_some() {
+            let keys = known.keys(argv).unwrap_or_default();
+            self.reserve(keys.iter().map(|&(at, _)| argv[at]));
+        }
         if let Flow::Block(wait) = flow {
             // Nobody waits while others are locked out.
             match wait.on_timeout {
@@ -362,6 +441,9 @@ impl<'s> Unit<'s> {
         if is_recording {
             self.note_removals(call);
             self.append_record(call);
+        }
+        if self.reserved.is_some() {
+            self.take_back();
         }
         if !self.effects.ready.is_empty() {
             postponed = blocking::serve_ready(call, &mut self, &mut wakes);
@@ -463,7 +545,7 @@ pub fn scope<'a>(call: &mut Call<'a>, now_ms: i64) -> Scope<'a> {
         settings: &call.live.settings,
         now_ms,
         touch: !call.session.no_touch,
-        expire: !call.local.replays,
+        expire: call.local.role != Role::Replay,
         observed: Observed::seeded(call.local.random()),
         named: call.named,
     }
@@ -493,29 +575,86 @@ pub fn stripes_of(store: &Store, known: &Known, argv: &[&[u8]]) -> StripeList {
 /// Locks the stripes of the command's keys.
 ///
 /// # Errors
-/// BUSY, when a script that takes too long holds one.
+/// BUSY, when a script that takes too long has one of the keys; `Reserved` when one that
+/// runs aside has, so that the command is to be run again later.
 #[inline]
-pub fn lock_keys<'s>(
-    server: &'s Server,
-    named: Option<&Hashed<'_>>,
-    known: &Known,
-    argv: &[&[u8]],
-) -> Result<Held<'s>, Error> {
-    let store = &server.store;
-    let mut give_up = || server.is_busy();
-    let locked = if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
-        store.stripes.exclusive_or(&mut give_up)
-    } else {
-        match known.plan {
-            KeyPlan::None => Ok(store.stripes.none()),
-            KeyPlan::One(index) => store.stripes.lock_one_or(
-                store.stripe_of_hash(Hashed::hash_of(named, argv[index])),
-                &mut give_up,
-            ),
-            KeyPlan::Many => store
-                .stripes
-                .lock_many_or(&stripes_of(store, known, argv), &mut give_up),
-        }
+pub fn lock_keys<'s>(call: &Call<'s>, known: &Known, argv: &[&[u8]]) -> Result<Held<'s>, Error> {
+    let store = &call.server.store;
+    let mut give_up = || gives_up_stripe(call);
+    if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
+        let mut held = lock_globally(call)?;
+        held.extend_to_all();
+        return Ok(held);
+    }
+    let locked = match known.plan {
+        KeyPlan::None => Ok(store.stripes.none()),
+        KeyPlan::One(index) => store.stripes.lock_one_or(
+            store.stripe_of_hash(Hashed::hash_of(call.named.as_ref(), argv[index])),
+            &mut give_up,
+        ),
+        KeyPlan::Many => store
+            .stripes
+            .lock_many_or(&stripes_of(store, known, argv), &mut give_up),
     };
-    locked.map_err(|GaveUp| gates::busy(server))
+    let held = locked.map_err(|GaveUp| unavailable(call.server))?;
+    if held.any(|stripe| !stripe.reserved.is_empty()) {
+        let keys = known.keys(argv).unwrap_or_default();
+        refuse_reserved(call.server, &held, keys.iter().map(|&(at, _)| argv[at]))?;
+    }
+    Ok(held)
+}
+
+/// Takes the global lock, and no stripe.
+///
+/// # Errors
+/// As [`lock_keys`].
+fn lock_globally<'s>(call: &Call<'s>) -> Result<Held<'s>, Error> {
+    let server = call.server;
+    let mut give_up =
+        || server.is_busy() || call.local.role == Role::Worker && server.script.is_long();
+    let locked = server.store.stripes.lazily_or(&mut give_up);
+    locked.map_err(|GaveUp| unavailable(server))
+}
+
+/// Whether to stop waiting for a stripe.
+fn gives_up_stripe(call: &Call<'_>) -> bool {
+    let script = &call.server.script;
+    script.is_busy() || call.local.role == Role::Worker && script.is_long_with_everything()
+}
+
+/// What a command that a script keeps from running ends with.
+#[cold]
+fn unavailable(server: &Server) -> Error {
+    if server.is_busy() {
+        gates::busy(server)
+    } else {
+        Error::Reserved
+    }
+}
+
+/// Refuses keys that a script which runs aside keeps to itself.
+///
+/// # Errors
+/// As [`lock_keys`].
+#[cold]
+pub fn refuse_reserved<'k>(
+    server: &Server,
+    held: &Held<'_>,
+    mut keys: impl Iterator<Item = &'k [u8]>,
+) -> Result<(), Error> {
+    let is_reserved = |key: &[u8]| {
+        let hash = hash_bytes(key);
+        let stripe = held.stripe(server.store.stripe_of_hash(hash));
+        stripe.is_some_and(|stripe| stripe.reserved.has(hash))
+    };
+    if keys.any(is_reserved) {
+        return Err(unavailable(server));
+    }
+    Ok(())
+}
+
+/// Whether a script which runs aside has reserved keys in any of these stripes.
+pub fn has_reserved(held: &Held<'_>, stripes: &[u32]) -> bool {
+    let mut stripes = stripes.iter().filter_map(|&index| held.stripe(index));
+    stripes.any(|stripe| !stripe.reserved.is_empty())
 }

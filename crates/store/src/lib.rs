@@ -12,6 +12,7 @@ pub mod freeing;
 pub mod load;
 pub mod locks;
 pub mod object;
+pub mod reserved;
 pub mod settings;
 mod stripe;
 pub mod tracked;

@@ -12,6 +12,10 @@
 //!    global lock first.
 //! 4. Under a stripe lock: no I/O, no waiting for another thread.
 //!
+//! A holder of the global lock may release its stripes between its commands, once it has
+//! marked within them what it keeps to itself (`reserved`): others look for such marks
+//! before they touch anything, and come again later.
+//!
 //! Whoever holds stripes may take more that nobody holds at that moment: that waits for
 //! nobody.
 //!
@@ -84,7 +88,7 @@ impl<T> Stripes<T> {
             .expect("never gives up")
     }
 
-    /// Locks one stripe; while it must wait, asks `give_up` every few milliseconds.
+    /// Locks one stripe; while it must wait, asks `give_up` every millisecond.
     #[inline]
     pub fn lock_one_or(
         &self,
@@ -263,6 +267,20 @@ impl<'s, T> Held<'s, T> {
         all.sort_unstable_by_key(|(index, _)| *index);
         self.guards = Guards::Many(all);
         true
+    }
+
+    /// Releases the stripes and keeps the global lock, if that is held.
+    pub fn release_stripes(&mut self) {
+        self.guards = Guards::Many(Vec::new());
+    }
+
+    /// Whether any stripe held is one that `is_so` says yes to.
+    #[inline]
+    pub fn any(&self, mut is_so: impl FnMut(&T) -> bool) -> bool {
+        match &self.guards {
+            Guards::One(_, guard) => is_so(guard),
+            Guards::Many(guards) => guards.iter().any(|(_, guard)| is_so(guard)),
+        }
     }
 
     /// Locks every stripe not held yet (rule 3).

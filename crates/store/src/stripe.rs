@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ochre_structures::table::Table;
 
 use crate::entry::Entry;
+use crate::reserved::Reserved;
 use crate::tracked::Tracked;
 use crate::waiting::Waiters;
 use crate::watch::Watches;
@@ -82,6 +83,7 @@ pub struct Stripe {
     pub watches: Watches,
     pub waiters: Waiters,
     pub tracked: Tracked,
+    pub reserved: Reserved,
     /// Entries whose bit differs were made or captured before the running snapshot.
     pub(crate) snapshot_bit: bool,
     pub(crate) capture: Option<Arc<dyn Capture>>,

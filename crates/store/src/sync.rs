@@ -7,14 +7,14 @@ pub use parking_lot::{Mutex, MutexGuard};
 use crate::locks::GaveUp;
 
 /// How long a waiter sleeps before it asks whether to go on waiting.
-const PATIENCE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_millis(1);
 
 #[inline]
 pub fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     mutex.try_lock()
 }
 
-/// Waits for the mutex, asking `give_up` every few milliseconds.
+/// Waits for the mutex, asking `give_up` every millisecond.
 #[inline]
 pub fn wait_for<'a, T>(
     mutex: &'a Mutex<T>,

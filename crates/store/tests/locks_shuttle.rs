@@ -30,6 +30,13 @@ use shuttle::thread;
 
 const STRIPES: u32 = 4;
 
+/// What a stripe protects: a count, and whether a script aside keeps it to itself.
+#[derive(Default)]
+struct Counted {
+    count: u64,
+    is_reserved: bool,
+}
+
 /// How a thread takes its stripes.
 #[derive(Clone, Copy)]
 enum Taker {
@@ -37,31 +44,67 @@ enum Taker {
     Many(&'static [u32]),
     /// A script: the global lock, then stripes in the order it happens to touch them.
     Script(&'static [u32]),
+    /// A script aside: likewise, but it reserves them and lets go of their locks.
+    Aside(&'static [u32]),
     Exclusive,
 }
 
-/// Adds one to each stripe taken; returns how many were.
-fn take(stripes: &Stripes<u64>, taker: Taker) -> u64 {
-    let add = |held: &mut locks::Held<'_, u64>, indices: &[u32]| {
-        for &index in indices {
-            let value = held.stripe_mut(index).expect("held");
-            let before = *value;
-            thread::yield_now();
-            *value = before + 1;
+/// Adds one to each stripe; returns how many there were.
+fn add(held: &mut locks::Held<'_, Counted>, indices: &[u32]) -> u64 {
+    for &index in indices {
+        let stripe = held.stripe_mut(index).expect("held");
+        let before = stripe.count;
+        thread::yield_now();
+        stripe.count = before + 1;
+    }
+    indices.len() as u64
+}
+
+/// Adds one to each stripe taken, as soon as none of them is reserved.
+fn add_unreserved<'s>(mut lock: impl FnMut() -> locks::Held<'s, Counted>, indices: &[u32]) -> u64 {
+    loop {
+        let mut held = lock();
+        if !held.any(|stripe| stripe.is_reserved) {
+            return add(&mut held, indices);
         }
-        indices.len() as u64
-    };
+        drop(held);
+        thread::yield_now();
+    }
+}
+
+fn take(stripes: &Stripes<Counted>, taker: Taker) -> u64 {
+    let lazily = || stripes.lazily_or(&mut || false).expect("never gives up");
     match taker {
-        Taker::One(index) => add(&mut stripes.lock_one(index), &[index]),
-        Taker::Many(indices) => add(&mut stripes.lock_many(indices), indices),
+        Taker::One(index) => add_unreserved(|| stripes.lock_one(index), &[index]),
+        Taker::Many(indices) => add_unreserved(|| stripes.lock_many(indices), indices),
         Taker::Script(indices) => {
-            let mut held = stripes.lazily_or(&mut || false).expect("never gives up");
+            let mut held = lazily();
             let mut sum = 0;
             for &index in indices {
                 held.extend(&[index]);
                 sum += add(&mut held, &[index]);
             }
             sum
+        }
+        Taker::Aside(indices) => {
+            let mut held = lazily();
+            let mut seen = Vec::new();
+            for &index in indices {
+                held.extend(&[index]);
+                add(&mut held, &[index]);
+                let stripe = held.stripe_mut(index).expect("held");
+                stripe.is_reserved = true;
+                seen.push(stripe.count);
+                held.release_stripes();
+                thread::yield_now();
+            }
+            held.extend(indices);
+            for (&index, seen) in indices.iter().zip(seen) {
+                let stripe = held.stripe_mut(index).expect("held");
+                assert_eq!(stripe.count, seen, "nobody else touches what is reserved");
+                stripe.is_reserved = false;
+            }
+            indices.len() as u64
         }
         Taker::Exclusive => {
             let all: Vec<u32> = (0..STRIPES).collect();
@@ -73,7 +116,7 @@ fn take(stripes: &Stripes<u64>, taker: Taker) -> u64 {
 fn explore(takers: &'static [Taker]) {
     shuttle::check_random(
         move || {
-            let stripes = Arc::new(Stripes::new(STRIPES as usize, || 0_u64));
+            let stripes = Arc::new(Stripes::new(STRIPES as usize, Counted::default));
             let threads: Vec<_> = takers
                 .iter()
                 .map(|&taker| {
@@ -86,7 +129,9 @@ fn explore(takers: &'static [Taker]) {
                 .map(|t| t.join().expect("no panic"))
                 .sum();
             let held = stripes.exclusive();
-            let sum: u64 = (0..STRIPES).map(|i| held.stripe(i).expect("held")).sum();
+            let sum: u64 = (0..STRIPES)
+                .map(|i| held.stripe(i).expect("held").count)
+                .sum();
             assert_eq!(sum, added);
         },
         1000,
@@ -120,5 +165,21 @@ fn exclusive_operations_meet_everybody() {
         Taker::Script(&[2, 1]),
         Taker::Many(&[1, 2]),
         Taker::One(2),
+    ]);
+}
+
+#[test]
+fn what_a_script_aside_reserves_is_touched_by_nobody_else() {
+    explore(&[
+        Taker::Aside(&[2, 0]),
+        Taker::Script(&[0, 2]),
+        Taker::Many(&[0, 1, 2]),
+        Taker::One(2),
+    ]);
+    explore(&[
+        Taker::Aside(&[3, 1]),
+        Taker::Exclusive,
+        Taker::Aside(&[1]),
+        Taker::One(1),
     ]);
 }

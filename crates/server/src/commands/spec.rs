@@ -24,6 +24,11 @@ pub enum Flow {
     /// Nothing to answer yet: wait on the keys. Within a transaction or script the
     /// reply of a timeout is given at once instead.
     Block(Wait),
+    /// Nothing was done: the command is to run on the thread of scripts.
+    Aside,
+    /// Nothing was done: the command is to run again, when a script that has what it
+    /// needs has ended.
+    Deferred,
 }
 
 /// What a blocked client waits for.

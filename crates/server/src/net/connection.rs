@@ -15,8 +15,8 @@ pub struct Connection {
     pub session: Session,
     /// A request that has not arrived whole.
     pub partial: Option<Box<Partial>>,
-    /// A complete request of several reads that waits for the end of a pause, in front
-    /// of `stash`.
+    /// A complete request of several reads that has not run ([`Stall::precedes`]), in
+    /// front of `stash`.
     pub parked: Option<Box<Partial>>,
     /// Input that must wait: behind a blocked command, a pause, or a reply in the making.
     pub stash: Vec<u8>,
@@ -39,12 +39,22 @@ pub struct Connection {
 pub enum Stall {
     /// CLIENT PAUSE.
     Paused,
-    /// A blocking command.
+    /// A script that has what the command needs.
+    Deferred,
+    /// A blocking command, or a script that runs aside.
     Blocked,
     /// The reply before must be drawn first.
     Drawing,
     /// The connection is about to be closed: its input is ignored.
     Closing,
+}
+
+impl Stall {
+    /// Whether the command that the connection came to has not run, and is to run first
+    /// when the stall ends.
+    pub fn precedes(self) -> bool {
+        matches!(self, Self::Paused | Self::Deferred)
+    }
 }
 
 /// A request in the making: its bytes so far, and where the parser stands.
@@ -89,6 +99,13 @@ impl Connection {
             stalled: None,
             over_limit_since_ms: None,
         }
+    }
+
+    /// Waits for the reply of a command that was run without one, or runs elsewhere.
+    pub fn wait_for(&mut self, blocked: Arc<Blocked>, is_muted: bool) {
+        self.blocked = Some(blocked);
+        self.is_muted = is_muted;
+        self.stalled = Some(Stall::Blocked);
     }
 
     /// Bytes of input held for this connection.

@@ -195,7 +195,7 @@ impl Reader {
                 _ => None,
             };
             run(engine, connection, known[index], named, &argv, &[], out);
-            if connection.stalled == Some(Stall::Paused) {
+            if connection.stalled.is_some_and(Stall::precedes) {
                 // It has not run: it waits in front of what follows.
                 connection.partial = None;
                 let start = index.checked_sub(1).map_or(0, |at| self.requests[at].end);
@@ -462,7 +462,7 @@ fn execute_partial(
     out: &mut Reply,
 ) {
     run_partial(engine, connection, &partial, out);
-    if connection.stalled == Some(Stall::Paused) {
+    if connection.stalled.is_some_and(Stall::precedes) {
         connection.parked = Some(partial);
     }
 }
@@ -531,6 +531,11 @@ fn run(
         connection.session.update_flags(|flags| flags.paused = true);
         return;
     }
+    if matches!(executed, Executed::Deferred) {
+        connection.stalled = Some(Stall::Deferred);
+        connection.session.was_deferred = true;
+        return;
+    }
     let is_muted = matches!(
         connection.session.reply_mode,
         ReplyMode::Off | ReplyMode::Skip
@@ -548,14 +553,17 @@ fn run(
             connection.session.reply_mode = ReplyMode::Skip;
         }
     }
-    if let Executed::Blocked(blocked) = executed {
-        *connection.session.client.wait.lock() = Some(blocked.clone());
-        connection.blocked = Some(blocked);
-        connection.is_muted = is_muted;
-        connection.stalled = Some(Stall::Blocked);
-        connection
-            .session
-            .update_flags(|flags| flags.blocked = true);
+    match executed {
+        Executed::Blocked(blocked) => {
+            *connection.session.client.wait.lock() = Some(blocked.clone());
+            connection
+                .session
+                .update_flags(|flags| flags.blocked = true);
+            connection.wait_for(blocked, is_muted);
+        }
+        // To others, the client is not waiting: its command runs.
+        Executed::Aside(blocked) => connection.wait_for(blocked, is_muted),
+        Executed::Done | Executed::Paused | Executed::Deferred => {}
     }
     if connection.session.close {
         connection.stalled = Some(Stall::Closing);

@@ -50,6 +50,8 @@ pub enum Mail {
     Durable,
     /// Say that this was passed: what came before is done.
     Pass(std::sync::mpsc::Sender<()>),
+    /// Run the commands that a script has deferred, then drop this.
+    ResumeDeferred(Option<std::sync::mpsc::Sender<()>>),
     /// The configuration changed.
     ConfigChanged,
     /// End the worker.

@@ -53,6 +53,10 @@ struct Desk {
     /// Connections with a command that waits for the end of a pause, in the order in
     /// which they began to wait.
     paused: Vec<Token>,
+    /// Connections with a command that waits for the end of a script, likewise.
+    deferred: Vec<Token>,
+    /// To be dropped when those have been run again.
+    deferred_done: Vec<std::sync::mpsc::Sender<()>>,
     /// When this tick's first event was met, by the local clock.
     tick_started: Option<u64>,
     /// When the waits of blocked clients end, and whose they are.
@@ -81,6 +85,8 @@ impl Worker {
             connections: Vec::new(),
             free: Vec::new(),
             paused: Vec::new(),
+            deferred: Vec::new(),
+            deferred_done: Vec::new(),
             tick_started: None,
             deadlines: BTreeSet::new(),
             stop: false,
@@ -101,6 +107,7 @@ impl Worker {
                 break;
             }
             self.desk.resume_paused(&mut self.reactor);
+            self.desk.resume_deferred(&mut self.reactor);
             self.desk.work(&mut self.reactor);
             self.desk.end_overdue_waits(&mut self.reactor);
             self.desk.heed_durability(&mut self.reactor);
@@ -214,11 +221,15 @@ impl Desk {
             generation: &mut self.generation,
             local: &mut self.local,
         };
-        let was_paused = connection.stalled == Some(Stall::Paused);
+        let was_stalled = connection.stalled;
         let was_blocked = connection.blocked.is_some();
         work(&mut self.reader, &mut engine, &mut connection, &mut out);
-        if connection.stalled == Some(Stall::Paused) && !was_paused {
-            self.paused.push(token);
+        if connection.stalled != was_stalled {
+            match connection.stalled {
+                Some(Stall::Paused) => self.paused.push(token),
+                Some(Stall::Deferred) => self.deferred.push(token),
+                _ => {}
+            }
         }
         if let Some(blocked) = &connection.blocked
             && !was_blocked

@@ -26,7 +26,7 @@ use smallvec::SmallVec;
 use crate::clients::Client;
 use crate::commands::spec::{Flags, Run};
 use crate::commands::table::{KeyPlan, Known};
-use crate::execute::{self, Call, Local};
+use crate::execute::{self, Call, Local, Role};
 use crate::live::Live;
 use crate::script::functions::Existing;
 use crate::server::Server;
@@ -65,7 +65,7 @@ impl Performer {
     pub fn new(server: &Arc<Server>) -> Self {
         let client = Client::internal(server.mailboxes[0].mailbox.clone());
         let mut local = Local::new(server.commands.len());
-        local.replays = true;
+        local.role = Role::Replay;
         Self {
             server: server.clone(),
             live: server.live(),

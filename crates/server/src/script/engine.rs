@@ -27,7 +27,7 @@ use crate::unit::Unit;
 const PRELUDE: &str = include_str!("prelude.lua");
 
 /// How many instructions pass between two looks at the clock.
-const INSTRUCTIONS_PER_TICK: u32 = 50_000;
+const INSTRUCTIONS_PER_TICK: u32 = 5_000;
 
 /// How long the text of a library may run when it is loaded.
 const LOAD_MAX_MS: i64 = 500;
@@ -126,12 +126,20 @@ impl Engine {
                 }
                 let threshold_ms = watched.live().config.scripting.busy_reply_threshold_ms;
                 if watched.script.tick(now_ms, threshold_ms) {
+                    watched.script_became_busy();
+                }
+                if watched.script.is_killed() {
                     return Err(mlua::Error::runtime(
                         "Script killed by user with SCRIPT KILL...",
                     ));
                 }
                 if let Some(worker) = watched.script.held_up(now_ms) {
                     listener::hand_over(&watched, worker);
+                }
+                if watched.script.is_aside() {
+                    // Nobody waits for this thread but one client: whoever shares its
+                    // core need not wait for the end of its slice of time.
+                    std::thread::yield_now();
                 }
                 Ok(VmState::Continue)
             },
@@ -343,10 +351,13 @@ impl Engine {
     ) -> Result<(), Error> {
         let compiled = program.compiled;
         self.chunk.set(compiled.chunk);
+        let started = call.local.clock.raw();
         let mut dispatcher = Dispatcher::new(call, unit, compiled.flags, program.is_read_only);
         let result = self
             .bridge
             .run(&mut dispatcher, compiled.program, program.input, out);
+        let took = call.local.clock.delta(started, call.local.clock.raw());
+        call.server.paces.note(program.name, took);
         match result {
             Ok(errors) => {
                 for error in errors {

@@ -9,20 +9,25 @@
 //!
 //! A script is a unit of execution that holds the global lock, so one runs at a time,
 //! and takes stripes as it touches keys; other clients go on working on other keys.
-//! Each worker has an interpreter of its own; bodies are shared.
+//! Each thread that runs scripts has an interpreter of its own; bodies are shared. A
+//! script that is not known to be short (`pace`) runs on a thread of its own (`aside`).
 
+pub mod aside;
 pub mod cache;
 mod dispatch;
 pub mod engine;
 pub mod flags;
 pub mod functions;
 mod libraries;
+pub mod pace;
 mod random;
 pub mod running;
 mod tail_calls;
 
+pub use aside::Aside;
 pub use cache::{Scripts, Sha};
 pub use engine::{Engine, Program};
 pub use flags::ScriptFlags;
 pub use functions::Functions;
+pub use pace::Paces;
 pub use running::Running;

@@ -13,8 +13,10 @@ pub struct Running {
     busy: AtomicBool,
     killed: AtomicBool,
     wrote: AtomicBool,
-    /// The worker that runs it.
+    /// The worker that runs it; [`ASIDE`] where none does.
     worker: AtomicUsize,
+    /// It runs aside, and has taken every stripe.
+    has_everything: AtomicBool,
     what: Mutex<Record>,
 }
 
@@ -26,6 +28,13 @@ struct Record {
     words: Vec<u8>,
     ends: Vec<usize>,
 }
+
+/// In the place of a worker: the thread of scripts.
+const ASIDE: usize = usize::MAX;
+
+/// Whoever needs what a script aside has, waits this long for it before it comes again
+/// later.
+const LONG_MS: i64 = 1;
 
 /// A script that has run for so many milliseconds holds its worker up: new connections
 /// go elsewhere. Far below what people wait for, far above what scripts usually take.
@@ -53,11 +62,13 @@ pub enum Unkillable {
 }
 
 impl Running {
-    /// Notes that a script starts; `function` is empty for EVAL.
-    pub fn begin(&self, now_ms: i64, worker: usize, function: &str, command: &[&[u8]]) {
+    /// Notes that a script starts, on a worker or aside; `function` is empty for EVAL.
+    pub fn begin(&self, now_ms: i64, worker: Option<usize>, function: &str, command: &[&[u8]]) {
         self.killed.store(false, Ordering::Relaxed);
         self.wrote.store(false, Ordering::Relaxed);
+        let worker = worker.unwrap_or(ASIDE);
         self.worker.store(worker, Ordering::Relaxed);
+        self.has_everything.store(false, Ordering::Relaxed);
         let mut what = self.what.lock();
         let what = &mut *what;
         what.function.clear();
@@ -69,7 +80,7 @@ impl Running {
             what.words.extend_from_slice(word);
             what.ends.push(what.words.len());
         }
-        self.since_ms.store(now_ms, Ordering::Release);
+        self.since_ms.store(now_ms, Ordering::SeqCst);
     }
 
     /// Whether what runs is a function.
@@ -78,8 +89,8 @@ impl Running {
     }
 
     pub fn end(&self) {
-        self.since_ms.store(0, Ordering::Release);
-        self.busy.store(false, Ordering::Release);
+        self.since_ms.store(0, Ordering::SeqCst);
+        self.busy.store(false, Ordering::SeqCst);
     }
 
     /// The script has changed data: it can no longer be killed.
@@ -99,16 +110,48 @@ impl Running {
     pub fn held_up(&self, now_ms: i64) -> Option<usize> {
         let since_ms = self.since_ms.load(Ordering::Acquire);
         let is_held_up = since_ms > 0 && now_ms - since_ms >= HELD_UP_MS;
-        is_held_up.then(|| self.worker.load(Ordering::Relaxed))
+        is_held_up
+            .then(|| self.worker.load(Ordering::Relaxed))
+            .filter(|&worker| worker != ASIDE)
     }
 
-    /// Called by the interpreter now and then; returns whether the script must end.
+    /// Whether a script has been running aside for so long that nobody should wait for
+    /// what it has.
+    pub fn is_long(&self) -> bool {
+        let since_ms = self.since_ms.load(Ordering::SeqCst);
+        since_ms > 0
+            && self.worker.load(Ordering::Relaxed) == ASIDE
+            && crate::clock::now_ms() - since_ms >= LONG_MS
+    }
+
+    /// As [`Running::is_long`], where the script has taken every stripe.
+    pub fn is_long_with_everything(&self) -> bool {
+        self.has_everything.load(Ordering::Relaxed) && self.is_long()
+    }
+
+    /// The script, which runs aside, has taken every stripe.
+    pub fn note_everything(&self) {
+        self.has_everything.store(true, Ordering::Relaxed);
+    }
+
+    /// Called by the interpreter now and then; returns whether the script has become
+    /// busy with this.
     pub fn tick(&self, now_ms: i64, threshold_ms: u64) -> bool {
         let since_ms = self.since_ms.load(Ordering::Acquire);
-        if threshold_ms > 0 && since_ms > 0 && now_ms - since_ms > threshold_ms as i64 {
-            self.busy.store(true, Ordering::Release);
-        }
+        threshold_ms > 0
+            && since_ms > 0
+            && now_ms - since_ms > threshold_ms as i64
+            && !self.busy.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether the script must end.
+    pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Acquire)
+    }
+
+    /// Whether the script runs on a thread of its own.
+    pub fn is_aside(&self) -> bool {
+        self.worker.load(Ordering::Relaxed) == ASIDE
     }
 
     /// What runs and for how many milliseconds.

@@ -2,6 +2,7 @@
 //! answers in each state. Small on purpose: it must be right by inspection.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::differential::Command;
 use crate::resp::Reply;
@@ -103,7 +104,16 @@ impl Operation {
     }
 
     /// The command that performs it.
+    ///
+    /// Of the scripts every other has a text that the server has not seen yet: those it
+    /// runs on a thread of their own.
     pub fn command(&self) -> Command {
+        static SCRIPTS: AtomicUsize = AtomicUsize::new(0);
+        let body = |body: &str| match SCRIPTS.fetch_add(1, Ordering::Relaxed) {
+            number if number % 2 == 0 => format!("{body} -- {number}"),
+            _ => body.to_owned(),
+        };
+        let script: String;
         let words: Vec<&str> = match self {
             Operation::Set(key, value) => vec!["SET", key, value],
             Operation::Get(key) => vec!["GET", key],
@@ -124,10 +134,12 @@ impl Operation {
             Operation::Push(key, element) => vec!["LPUSH", key, element],
             Operation::Pop(key) => vec!["RPOP", key],
             Operation::ScriptedIncr(first, second) => {
-                vec!["EVAL", INCR_BOTH, "2", first, second]
+                script = body(INCR_BOTH);
+                vec!["EVAL", &script, "2", first, second]
             }
             Operation::ScriptedExchange(first, second) => {
-                vec!["EVAL", EXCHANGE, "0", first, second]
+                script = body(EXCHANGE);
+                vec!["EVAL", &script, "0", first, second]
             }
         };
         words

@@ -9,12 +9,12 @@ use ochre_structures::number;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::error::Error;
-use crate::execute::Call;
+use crate::execute::{Call, Role};
 use crate::gates;
 use crate::script::cache::{Script, Sha, parse_sha, sha_of};
 use crate::script::{Engine, Program, ScriptFlags};
 use crate::server::Server;
-use crate::unit::{Kind, StripeList, Unit};
+use crate::unit::{Kind, Unit};
 
 const FLAGS: Flags = Flags::NOSCRIPT
     .or(Flags::STALE)
@@ -224,6 +224,9 @@ fn run<'c>(
     out: &mut Reply,
 ) -> Outcome {
     let name = std::str::from_utf8(sha).unwrap_or_default();
+    if goes_aside(call, unit, name) {
+        return Ok(Flow::Aside);
+    }
     with_engine(call, |call, engine| {
         let compiled = match engine.find(sha) {
             Some(compiled) => compiled,
@@ -248,6 +251,16 @@ fn run<'c>(
         })
     })?;
     Ok(Flow::Done)
+}
+
+/// Whether a script or function is to run on the thread of scripts: it is not known to
+/// be short, or another runs there.
+pub(super) fn goes_aside(call: &Call<'_>, unit: &Unit<'_>, name: &str) -> bool {
+    let server = call.server;
+    call.local.role == Role::Worker
+        && unit.kind == Kind::Single
+        && (!server.paces.is_short(name) || server.script.is_long())
+        && !server.is_busy()
 }
 
 /// Whether a script or function that declares what it does may run.
@@ -317,18 +330,18 @@ pub(super) fn locked<'c>(
 ) -> Result<(), Error> {
     let server = call.server;
     let outer = unit.kind;
-    unit.lock_script(server)?;
+    unit.lock_script(call)?;
     if outer == Kind::Single {
         unit.kind = Kind::Script;
     }
-    let mut stripes: StripeList = keys.iter().map(|key| server.store.stripe_of(key)).collect();
-    stripes.sort_unstable();
-    stripes.dedup();
-    unit.held.extend(&stripes);
-    let worker = call.session.client.worker;
+    let worker = match call.local.role {
+        Role::Aside => None,
+        Role::Worker | Role::Replay => Some(call.session.client.worker),
+    };
     server
         .script
         .begin(call.local.now_ms, worker, function, command);
+    unit.take_declared(keys);
     let db = call.session.db;
     let result = work(call, unit);
     // SELECT within a script ends with it.

@@ -4,8 +4,8 @@ use ochre_lua::Input;
 use ochre_resp::Reply;
 
 use super::eval::{
-    ANY_ARGUMENTS, ANY_KEYS, NUMKEYS, Writes, admit, locked, reader, runner, split_arguments,
-    with_engine,
+    ANY_ARGUMENTS, ANY_KEYS, NUMKEYS, Writes, admit, goes_aside, locked, reader, runner,
+    split_arguments, with_engine,
 };
 use crate::commands::args::Args;
 use crate::commands::spec::*;
@@ -70,6 +70,9 @@ fn run<'c>(
     })?;
     admit(call, flags, writes)?;
     let name = std::str::from_utf8(function).unwrap_or_default();
+    if goes_aside(call, unit, name) {
+        return Ok(Flow::Aside);
+    }
     with_engine(call, |call, engine| {
         let compiled = engine.callback(&library, function, flags)?;
         let program = Program {

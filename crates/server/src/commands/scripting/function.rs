@@ -46,7 +46,7 @@ fn delete<'c>(
     out: &mut Reply,
 ) -> Outcome {
     // Libraries change in the order in which that is recorded.
-    unit.lock_script(call.server)?;
+    unit.lock_script(call)?;
     if !call.server.functions.delete(args.next()?) {
         return Err(Error::text("ERR Library not found"));
     }
@@ -107,7 +107,7 @@ fn flush<'c>(
             "ERR FUNCTION FLUSH only supports SYNC|ASYNC option",
         ));
     }
-    unit.lock_script(call.server)?;
+    unit.lock_script(call)?;
     call.server.functions.flush();
     unit.effects.dirty += 1;
     out.ok();
@@ -229,7 +229,7 @@ fn load<'c>(
         call.server.functions.check_free(&source.name)?;
     }
     let library = compile(call, &source)?;
-    unit.lock_script(call.server)?;
+    unit.lock_script(call)?;
     call.server
         .functions
         .change(|shelf| shelf.add(library, existing))?;
@@ -301,7 +301,7 @@ fn restore<'c>(
     for text in &texts {
         libraries.push(compile(call, &Source::parse(text)?)?);
     }
-    unit.lock_script(call.server)?;
+    unit.lock_script(call)?;
     call.server.functions.change(|shelf| {
         if flushes {
             *shelf = Shelf::default();

@@ -35,23 +35,17 @@ fn exec<'c>(
     let Some(transaction) = call.session.multi.take() else {
         return Err(Error::text("ERR EXEC without MULTI"));
     };
+    let outcome = lock(call, unit, &transaction);
+    if matches!(outcome, Err(Error::Reserved)) {
+        // Nothing has happened: it comes again.
+        call.session.multi = Some(transaction);
+        return outcome.map(|()| Flow::Deferred);
+    }
     call.session.update(|state| state.multi = -1);
-    if transaction.aborted {
+    if outcome.is_err() {
         watch::forget(call.server, call.session);
-        return Err(Error::text(
-            "EXECABORT Transaction discarded because of previous errors.",
-        ));
     }
-    let (mut stripes, reach) = plan(call.server, &transaction);
-    if let Some(watching) = &call.session.watching {
-        stripes.extend(watching.stripes(call.server));
-    }
-    stripes.sort_unstable();
-    stripes.dedup();
-    if let Err(error) = unit.lock_transaction(call.server, &stripes, reach) {
-        watch::forget(call.server, call.session);
-        return Err(error);
-    }
+    outcome?;
     if let Some(watching) = call.session.watching.take() {
         call.session.update(|state| state.watched = 0);
         let changed = watching.is_changed(call.server, &unit.held, unit.now_ms());
@@ -70,6 +64,25 @@ fn exec<'c>(
         unit.run_nested(call, known, &argv, out);
     }
     Ok(Flow::Done)
+}
+
+/// Locks what the transaction needs.
+///
+/// # Errors
+/// EXECABORT, and as [`Unit::lock_transaction`].
+fn lock<'c>(call: &Call<'c>, unit: &mut Unit<'c>, transaction: &Transaction) -> Result<(), Error> {
+    if transaction.aborted {
+        return Err(Error::text(
+            "EXECABORT Transaction discarded because of previous errors.",
+        ));
+    }
+    let (mut stripes, reach) = plan(call.server, transaction);
+    if let Some(watching) = &call.session.watching {
+        stripes.extend(watching.stripes(call.server));
+    }
+    stripes.sort_unstable();
+    stripes.dedup();
+    unit.lock_transaction(call, &stripes, reach)
 }
 
 /// The stripes that the queued commands name, and whether they may reach beyond.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::execute::Call;
 use crate::server::Server;
 use crate::session::Session;
-use crate::unit::{StripeList, Unit};
+use crate::unit::{self, StripeList, Unit};
 
 /// The keys that a client watches.
 #[derive(Debug, Default)]
@@ -119,6 +119,7 @@ fn watch<'c>(
     stripes.sort_unstable();
     stripes.dedup();
     unit.held = server.store.stripes.lock_many(&stripes);
+    unit::refuse_reserved(server, &unit.held, args.rest().iter().copied())?;
     let (db, now_ms) = (call.session.db, unit.now_ms());
     let watching = call.session.watching.get_or_insert_default();
     for &key in args.rest() {

@@ -142,6 +142,8 @@ impl Handler for Desk {
                 // The tick ends with a look at those who wait, and at what is withheld.
                 Mail::PauseChanged | Mail::Durable => {}
                 Mail::Pass(sender) => drop(sender),
+                // The tick ends with that.
+                Mail::ResumeDeferred(done) => self.deferred_done.extend(done),
                 Mail::ConfigChanged => {
                     self.generation = self.server.generation();
                     self.live = self.server.live();

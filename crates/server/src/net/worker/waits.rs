@@ -1,5 +1,7 @@
 //! The ends of waits: of blocked clients, and of commands that a pause has held back.
 
+use std::sync::atomic::Ordering;
+
 use ochre_resp::Reply;
 
 use super::Desk;
@@ -119,6 +121,44 @@ impl Desk {
         }
     }
 
+    /// Runs the commands that waited for the end of a script, if that has come or takes
+    /// too long.
+    pub(super) fn resume_deferred(&mut self, reactor: &mut Reactor) {
+        // Dropped at the end: whoever waits for that goes on.
+        let _done = std::mem::take(&mut self.deferred_done);
+        if self.deferred.is_empty() {
+            return;
+        }
+        let server = self.server.clone();
+        let has_deferred = &server.mailboxes[self.index].has_deferred;
+        // Said before looking, so that the script's end is told or seen.
+        has_deferred.store(true, Ordering::SeqCst);
+        if server.script.is_long() && !server.is_busy() {
+            return;
+        }
+        for token in std::mem::take(&mut self.deferred) {
+            self.go_on_after(reactor, token, Stall::Deferred);
+        }
+        has_deferred.store(!self.deferred.is_empty(), Ordering::SeqCst);
+    }
+
+    /// Runs what the connection came to, if it is still stalled by `stall`.
+    fn go_on_after(&mut self, reactor: &mut Reactor, token: Token, stall: Stall) {
+        let slot = &mut self.connections[token.slot() as usize];
+        let connection = slot.connection.as_mut().filter(|c| c.token == token);
+        if let Some(connection) = connection
+            && connection.stalled == Some(stall)
+        {
+            connection.stalled = None;
+            if stall == Stall::Paused {
+                connection
+                    .session
+                    .update_flags(|flags| flags.paused = false);
+            }
+            self.unstall(reactor, token);
+        }
+    }
+
     /// Runs the commands that waited for a pause, if that is over.
     pub(super) fn resume_paused(&mut self, reactor: &mut Reactor) {
         if self.paused.is_empty() {
@@ -128,17 +168,7 @@ impl Desk {
             return;
         }
         for token in std::mem::take(&mut self.paused) {
-            let slot = &mut self.connections[token.slot() as usize];
-            let connection = slot.connection.as_mut().filter(|c| c.token == token);
-            if let Some(connection) = connection
-                && connection.stalled == Some(Stall::Paused)
-            {
-                connection.stalled = None;
-                connection
-                    .session
-                    .update_flags(|flags| flags.paused = false);
-                self.unstall(reactor, token);
-            }
+            self.go_on_after(reactor, token, Stall::Paused);
         }
     }
 }

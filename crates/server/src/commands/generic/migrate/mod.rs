@@ -12,6 +12,7 @@ mod link;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ochre_resp::Reply;
 use ochre_store::effects::recorded;
@@ -34,6 +35,8 @@ const DEFAULT_TIMEOUT_MS: i64 = 1_000;
 
 /// How often keys that keep changing are sent.
 const ROUNDS_MAX: usize = 16;
+/// Between two looks at a key that a script keeps to itself.
+const RESERVED_PATIENCE: Duration = Duration::from_millis(5);
 
 pub const MIGRATE: Command = Command {
     summary: "Atomically transfers a key from one Redis instance to another.",
@@ -214,7 +217,7 @@ fn migrate<'c>(
             break;
         }
         if round == 0 {
-            hold(call, unit, &stripes)?;
+            hold(call, unit, &stripes, &request.keys)?;
         }
         let mut travellers = depart(call, unit, &left, round > 0);
         if travellers.is_empty() {
@@ -240,7 +243,15 @@ fn migrate<'c>(
         };
         if on_its_own {
             // Whatever holds them ends some time: what arrived must go here.
-            unit.held = call.server.store.stripes.lock_many(&stripes);
+            unit.held = loop {
+                let held = call.server.store.stripes.lock_many(&stripes);
+                let keys = request.keys.iter().copied();
+                if unit::refuse_reserved(call.server, &held, keys).is_ok() {
+                    break held;
+                }
+                drop(held);
+                std::thread::sleep(RESERVED_PATIENCE);
+            };
         }
         left = arrive(call, unit, &request, travellers, &arrived, &mut deleted);
         if left.is_empty() || outcome.is_err() {
@@ -259,14 +270,21 @@ fn migrate<'c>(
 }
 
 /// Sees to it that the unit holds these stripes.
-fn hold<'c>(call: &Call<'c>, unit: &mut Unit<'c>, stripes: &[u32]) -> Result<(), Error> {
+fn hold<'c>(
+    call: &Call<'c>,
+    unit: &mut Unit<'c>,
+    stripes: &[u32],
+    keys: &[&[u8]],
+) -> Result<(), Error> {
     let server = call.server;
     if unit.held.is_global() {
         unit.held.extend(stripes);
     } else if unit.held.is_nothing() {
         let all = &server.store.stripes;
         let locked = all.lock_many_or(stripes, &mut || server.is_busy());
-        unit.held = locked.map_err(|GaveUp| gates::busy(server))?;
+        let held = locked.map_err(|GaveUp| gates::busy(server))?;
+        unit::refuse_reserved(server, &held, keys.iter().copied())?;
+        unit.held = held;
     }
     Ok(())
 }
