@@ -43,6 +43,10 @@ pub trait Host {
     /// The script speaks RESP3 from now on, or no longer.
     fn speak(&mut self, protocol: ochre_resp::Protocol);
 
+    /// What the script does from now on is propagated to these only: bit 0 stands for the
+    /// append-only file, bit 1 for replicas (`redis.set_repl`).
+    fn propagate_to(&mut self, targets: u8);
+
     /// The protocol that the script has chosen.
     fn protocol(&self) -> ochre_resp::Protocol;
 

@@ -28,6 +28,8 @@ impl Host for Canned {
         self.protocol = protocol;
     }
 
+    fn propagate_to(&mut self, _targets: u8) {}
+
     fn protocol(&self) -> Protocol {
         self.protocol
     }

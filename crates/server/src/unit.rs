@@ -50,6 +50,8 @@ pub struct Unit<'s> {
     pub effects: Box<Effects>,
     /// What is to be appended to the journal before the locks are released.
     record: Record,
+    /// The script does not want its changes recorded (`redis.set_repl`).
+    is_unrecorded: bool,
     /// Where keys are reserved, ascending: the unit is a script that runs aside, and holds
     /// no stripes between its commands.
     reserved: Option<StripeList>,
@@ -67,6 +69,7 @@ impl<'s> Unit<'s> {
             kind,
             effects,
             record: Record::default(),
+            is_unrecorded: false,
             reserved: None,
             store: &call.server.store,
             now_ms: call.local.now_ms,
@@ -306,6 +309,9 @@ impl<'s> Unit<'s> {
             return;
         }
         self.note_removals(call);
+        if self.is_unrecorded {
+            return;
+        }
         match propagation {
             Propagation::AsSent if self.effects.dirty > dirty => {
                 self.room(call).command(db, argv);
@@ -334,6 +340,11 @@ impl<'s> Unit<'s> {
             self.record = std::mem::take(&mut call.local.record);
         }
         &mut self.record
+    }
+
+    /// Whether changes made from now on are recorded. Those of expired keys always are.
+    pub fn records_changes(&mut self, records: bool) {
+        self.is_unrecorded = !records;
     }
 
     /// Appends what was noted to the journal. The locks are still held.

@@ -360,3 +360,26 @@ fn a_script_that_was_short_and_turns_long_is_still_killed() {
     kill(&mut second, caller);
     assert_eq!(text(&ask(&mut admin, "PING")), "PONG");
 }
+
+#[test]
+fn what_a_script_wants_unrecorded_is_not_in_the_append_only_file() {
+    let server = start(&["--appendonly", "yes", "--enable-debug-command", "yes"]);
+    let mut admin = connect(&server);
+    let script = "redis.call('SET', 'a', 1) redis.set_repl(redis.REPL_NONE) \
+                  redis.call('SET', 'b', 1) redis.set_repl(redis.REPL_REPLICA) \
+                  redis.call('SET', 'c', 1) redis.set_repl(redis.REPL_AOF) \
+                  redis.call('SET', 'd', 1) redis.set_repl(redis.REPL_NONE)";
+    for words in [
+        vec!["MULTI"],
+        vec!["EVAL", script, "0"],
+        vec!["SET", "e", "1"],
+        vec!["EXEC"],
+    ] {
+        let reply = admin.command(&words).expect("a reply");
+        assert!(reply.error().is_none(), "{reply:?}");
+    }
+    assert_eq!(ask(&mut admin, "EXISTS a b c d e").integer(), Some(5));
+    assert_eq!(text(&ask(&mut admin, "DEBUG LOADAOF")), "OK");
+    assert_eq!(ask(&mut admin, "EXISTS a d e").integer(), Some(3));
+    assert_eq!(ask(&mut admin, "EXISTS b c").integer(), Some(0));
+}

@@ -44,6 +44,11 @@ impl Host for Dispatcher<'_, '_> {
         self.protocol = protocol;
     }
 
+    fn propagate_to(&mut self, targets: u8) {
+        const APPEND_ONLY_FILE: u8 = 1;
+        self.unit.records_changes(targets & APPEND_ONLY_FILE != 0);
+    }
+
     fn protocol(&self) -> Protocol {
         self.protocol
     }

@@ -516,6 +516,14 @@ fn define_commands(lua: &Lua, host: &Table, bridge: &Bridge) -> mlua::Result<()>
         })?,
     )?;
     let hosts = bridge.hosts();
+    host.raw_set(
+        "propagate_to",
+        lua.create_function(move |_, targets: u8| {
+            hosts.lend(|host| host.propagate_to(targets));
+            Ok(())
+        })?,
+    )?;
+    let hosts = bridge.hosts();
     let check = lua.create_function(move |lua, name: mlua::String| {
         let refused = hosts.lend(|host| host.check(&name.as_bytes()));
         match refused {

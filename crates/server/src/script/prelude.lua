@@ -109,6 +109,7 @@ function redis.set_repl(...)
   if flags < 0 or flags > 3 then
     raise('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
   end
+  host.propagate_to(flags)
 end
 
 function redis.replicate_commands() return true end

@@ -344,8 +344,9 @@ pub(super) fn locked<'c>(
     unit.take_declared(keys);
     let db = call.session.db;
     let result = work(call, unit);
-    // SELECT within a script ends with it.
+    // SELECT within a script ends with it, and so does set_repl.
     call.session.select(db);
+    unit.records_changes(true);
     server.script.end();
     result
 }
