@@ -18,6 +18,7 @@
 
 mod ending;
 mod page;
+mod registers;
 mod report;
 mod signals;
 mod title;

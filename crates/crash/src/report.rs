@@ -5,6 +5,7 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use crate::registers::Register;
 use crate::{Page, Reporter};
 
 /// The thread that reports, or [`NOBODY`].
@@ -70,6 +71,18 @@ impl<'r> Report<'r> {
         self.page.put("\n------ ");
         self.page.put(text);
         self.page.put(" ------\n");
+        self.page.flush();
+    }
+
+    /// The registers, four to a line.
+    pub fn registers(&mut self, registers: impl Iterator<Item = Register>) {
+        self.heading("REGISTERS");
+        for (place, (name, content)) in registers.enumerate() {
+            self.page.put(if place % 4 == 0 { "\n" } else { " " });
+            // Writing to a page does not fail.
+            let _ = write!(self.page, "{name}:{content:016x}");
+        }
+        self.page.put("\n");
         self.page.flush();
     }
 

@@ -17,6 +17,7 @@ use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use crate::registers::Registers;
 use crate::report::{self, Report, Turn};
 use crate::{ending, reporter};
 
@@ -153,10 +154,14 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut
         let address = unsafe { info.si_addr() };
         report.line(format_args!("Accessing address: {address:p}"));
     }
-    if let Some(address) = instruction(context) {
+    // SAFETY: the kernel gives a handler with SA_SIGINFO a valid context.
+    let registers = unsafe { Registers::of(context) };
+    if let Some(registers) = &registers {
+        let address = registers.instruction();
         report.line(format_args!(
             "Crashed running the instruction at: {address:#x}"
         ));
+        report.registers(registers.each());
     }
     // From here on memory may be taken, which hangs if the thread held the allocator's
     // lock, and crashes if the heap is in pieces.
@@ -169,27 +174,6 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut
     report.facts();
     report.end();
     end_by(signal)
-}
-
-/// Where the thread was.
-fn instruction(context: *mut c_void) -> Option<u64> {
-    if context.is_null() {
-        return None;
-    }
-    // SAFETY: the kernel gives a handler with SA_SIGINFO a valid context.
-    #[cfg(target_arch = "x86_64")]
-    unsafe {
-        let context = &*context.cast::<libc::ucontext_t>();
-        Some(context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64)
-    }
-    // SAFETY: as above.
-    #[cfg(target_arch = "aarch64")]
-    unsafe {
-        let context = &*context.cast::<libc::ucontext_t>();
-        Some(context.uc_mcontext.pc)
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    None
 }
 
 /// The calling thread's stack for handlers, as it is registered.

@@ -189,6 +189,9 @@ fn a_fault_is_reported_and_is_the_end() {
             "# Redis 7.2.x crashed by signal: 11, si_code: 2\n",
             "# Accessing address: 0x",
             "# Crashed running the instruction at: 0x",
+            "------ REGISTERS ------",
+            #[cfg(target_arch = "x86_64")]
+            "R12:",
             "------ STACK TRACE ------",
             "Backtrace:",
             "ends::child",
