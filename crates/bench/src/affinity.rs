@@ -1,5 +1,7 @@
-//! Which cores run what. On a small machine the generator and the server compete for
-//! them; rows about one server core give each its own.
+//! Which cores run what, and what runs first. On a small machine the generator and the
+//! server compete for cores; rows about one server core give each its own.
+
+use std::process::{Command, Stdio};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -26,6 +28,20 @@ pub fn pin_this_thread(cores: &[usize]) -> std::io::Result<()> {
         set.set(core);
     }
     Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Lets the calling thread run before all ordinary ones of its cores (`SCHED_FIFO`), so that
+/// what it times is not its own waiting; says whether the system allows that. The thread
+/// must sleep nearly always. It is `chrt` that asks the kernel, a program of every Linux.
+pub fn make_this_thread_urgent() -> bool {
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let asked = Command::new("chrt")
+        .args(["--fifo", "--pid", "10", &thread])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    asked.is_ok_and(|status| status.success())
 }
 
 /// Runs `start` with the calling thread pinned to `cores`, so that a child process started

@@ -234,6 +234,7 @@ fn bench(arguments: &[String]) -> Result<(), String> {
             let steady = Steady {
                 load: options.load,
                 rate,
+                suspect: None,
             };
             let observed = steady.run(time).map_err(|error| text(&error))?;
             Summary {

@@ -167,7 +167,11 @@ impl Lab {
     ) -> Result<Steady, Failure> {
         let mut load = self.load(server, line)?;
         load.connections = connections;
-        Ok(Steady { load, rate })
+        Ok(Steady {
+            load,
+            rate,
+            suspect: None,
+        })
     }
 
     /// Resident bytes of the server after it has come to rest.

@@ -1,5 +1,5 @@
-//! What `/proc` says of a server: CPU time and memory. It asks the kernel, never the
-//! server, so that both servers are measured with the same ruler.
+//! What `/proc` says of a server: CPU time, cores denied to it, memory. It asks the kernel,
+//! never the server, so that both servers are measured with the same ruler.
 
 use std::fs;
 use std::io;
@@ -13,9 +13,12 @@ const TICKS_PER_SECOND: u64 = 100;
 pub struct CpuReading {
     /// utime + stime, in ticks of 10 ms, ended threads included.
     ticks: u64,
-    /// Per living thread, by number.
-    threads: Vec<ThreadReading>,
+    threads: Shares,
 }
+
+/// What each living thread of a process had had of the cores at one moment, by number.
+#[derive(Clone, Debug, Default)]
+pub struct Shares(Vec<ThreadReading>);
 
 /// One thread's line of `schedstat`.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +37,15 @@ struct ThreadReading {
 pub fn cpu(process: u32) -> io::Result<CpuReading> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let ticks = ticks_of(&stat).ok_or_else(|| unreadable("stat"))?;
+    let threads = shares(process)?;
+    Ok(CpuReading { ticks, threads })
+}
+
+/// Reads what a process's threads had of the cores: some 5 µs per thread.
+///
+/// # Errors
+/// When the process is gone.
+pub fn shares(process: u32) -> io::Result<Shares> {
     let mut threads = Vec::new();
     for entry in fs::read_dir(format!("/proc/{process}/task"))? {
         let Some(thread) = entry?
@@ -51,7 +63,7 @@ pub fn cpu(process: u32) -> io::Result<CpuReading> {
         }
     }
     threads.sort_unstable_by_key(|reading| reading.thread);
-    Ok(CpuReading { ticks, threads })
+    Ok(Shares(threads))
 }
 
 fn thread_reading(thread: u32, schedstat: &str) -> Option<ThreadReading> {
@@ -71,35 +83,58 @@ impl CpuReading {
     pub fn since(&self, earlier: &Self) -> Duration {
         let all_alive = earlier
             .threads
+            .0
             .iter()
-            .all(|old| self.find(old.thread).is_some());
-        let exact = self.sum_since(earlier, |reading| reading.ran);
+            .all(|old| self.threads.find(old.thread).is_some());
+        let exact = self.threads.ran_since(&earlier.threads);
         if all_alive && exact > 0 {
             return Duration::from_nanos(exact);
         }
         let ticks = self.ticks.saturating_sub(earlier.ticks);
         Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
     }
+}
 
-    /// How long the process's living threads were ready to run between `earlier` and this
-    /// reading, but had no core: not the server's doing, yet its clients feel it.
-    pub fn starved_since(&self, earlier: &Self) -> Duration {
-        Duration::from_nanos(self.sum_since(earlier, |reading| reading.waited))
+impl Shares {
+    /// Of the time `wall` between `earlier` and this reading of a process that is confined
+    /// to one core: how long, at least, some thread of it was ready to run while the core
+    /// ran what does not belong to the process.
+    ///
+    /// A thread that waited for the core longer than all others of the process ran waited
+    /// for strangers; and strangers had no more than the time in which none of the process
+    /// ran. The lesser of the two is what nobody can lay at the process's door. What its
+    /// own threads take from each other is never counted.
+    pub fn denied_since(&self, earlier: &Self, wall: Duration) -> Duration {
+        let wall = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
+        let ran = self.ran_since(earlier);
+        let by_strangers = self.0.iter().map(|now| {
+            let before = earlier.find(now.thread).copied().unwrap_or(ThreadReading {
+                thread: now.thread,
+                ran: 0,
+                waited: 0,
+            });
+            let others = ran - now.ran.saturating_sub(before.ran);
+            let waited = now.waited.saturating_sub(before.waited);
+            waited.saturating_sub(others)
+        });
+        let denied = by_strangers.max().unwrap_or(0);
+        Duration::from_nanos(denied.min(wall.saturating_sub(ran)))
     }
 
-    fn sum_since(&self, earlier: &Self, field: impl Fn(&ThreadReading) -> u64) -> u64 {
-        let before = |thread| earlier.find(thread).map_or(0, &field);
-        self.threads
-            .iter()
-            .map(|now| field(now).saturating_sub(before(now.thread)))
+    /// Nanoseconds on a core, over all threads.
+    fn ran_since(&self, earlier: &Self) -> u64 {
+        let before = |thread| earlier.find(thread).map_or(0, |reading| reading.ran);
+        let threads = self.0.iter();
+        threads
+            .map(|now| now.ran.saturating_sub(before(now.thread)))
             .sum()
     }
 
     fn find(&self, thread: u32) -> Option<&ThreadReading> {
         let index = self
-            .threads
+            .0
             .binary_search_by_key(&thread, |reading| reading.thread);
-        index.ok().map(|index| &self.threads[index])
+        index.ok().map(|index| &self.0[index])
     }
 }
 
@@ -225,7 +260,7 @@ mod tests {
         });
         CpuReading {
             ticks,
-            threads: threads.collect(),
+            threads: Shares(threads.collect()),
         }
     }
 
@@ -234,9 +269,31 @@ mod tests {
         let earlier = reading(10, &[(1, 500, 5), (2, 700, 0)]);
         let later = reading(12, &[(1, 900, 9), (2, 800, 1), (3, 50, 2)]);
         assert_eq!(later.since(&earlier), Duration::from_nanos(550));
-        assert_eq!(later.starved_since(&earlier), Duration::from_nanos(7));
         let ended = reading(12, &[(1, 900, 5)]);
         assert_eq!(ended.since(&earlier), Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_process_is_denied_its_core_by_strangers_only() {
+        let denied = |later: &[(u32, u64, u64)], wall| {
+            let earlier = reading(0, &[(1, 1000, 70), (2, 2000, 0)]).threads;
+            let later = reading(0, later).threads;
+            let denied = later.denied_since(&earlier, Duration::from_nanos(wall));
+            denied.as_nanos()
+        };
+        // Thread 1 waited while thread 2 ran: the process's own doing.
+        assert_eq!(denied(&[(1, 1100, 470), (2, 2400, 0)], 500), 0);
+        // It waited for 400, of which thread 2 had the core for 150.
+        assert_eq!(denied(&[(1, 1100, 470), (2, 2150, 0)], 500), 250);
+        // A waiting that began before the time in question counts only within it.
+        assert_eq!(denied(&[(1, 1100, 5070), (2, 2000, 0)], 300), 200);
+        // Everybody slept.
+        assert_eq!(denied(&[(1, 1001, 70), (2, 2000, 0)], 5000), 0);
+        // A thread that is new.
+        assert_eq!(
+            denied(&[(1, 1000, 70), (2, 2000, 0), (3, 100, 50)], 150),
+            50
+        );
     }
 
     #[test]

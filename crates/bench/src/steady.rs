@@ -4,7 +4,9 @@
 //! by one per connection ("coordinated omission").
 //!
 //! A generator that itself wakes up late (a busy machine) would blame the server; so
-//! latencies from the actual sending are kept as well, and the lateness itself.
+//! latencies from the actual sending are kept as well, and the lateness itself. Nor is it
+//! the server's doing when its core runs something else: of a server that is alone on one
+//! core, [`Steady::suspect`] deducts that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use crate::connection::{Connection, Received};
 use crate::draw::{Draw, KeyPicker};
 use crate::generator::{GeneratorError, Load};
 use crate::histogram::Latencies;
+use crate::measure::{self, Shares};
 
 /// How long replies are awaited after the last request.
 const DRAIN: Duration = Duration::from_secs(60);
@@ -30,6 +33,9 @@ pub struct Steady {
     pub load: Load,
     /// Requests per second over all connections.
     pub rate: f64,
+    /// The server's process, confined to one core, when [`Observed::own`] is wanted; the
+    /// generator's thread then runs before all others of its cores, where that is allowed.
+    pub suspect: Option<u32>,
 }
 
 /// What a steady load saw.
@@ -47,12 +53,19 @@ pub struct Observed {
     pub from_sent: Latencies,
     /// From the moment a request was due to its sending: the generator's own delay.
     pub lateness: Latencies,
+    /// The longest time from a request's sending to its reply that was the server's own
+    /// doing: less what the kernel denied it ([`Shares::denied_since`]).
+    pub own: Duration,
+    /// The most that was deducted from a wait longer than all before it.
+    pub denied: Duration,
 }
 
 struct InFlight {
     due: Instant,
     sent: Instant,
     replies: u32,
+    /// What the suspect had had of its core just before.
+    before: Shares,
 }
 
 /// A steady load running on a thread of its own.
@@ -86,6 +99,10 @@ impl Steady {
         let thread = std::thread::spawn(move || {
             if let Some(cores) = &self.load.cores {
                 affinity::pin_this_thread(cores)?;
+            }
+            if self.suspect.is_some() {
+                // Where it is refused, the waits and the lateness are longer, and say so.
+                affinity::make_this_thread_urgent();
             }
             self.send_until(connections, |_| asked_to_stop.load(Ordering::Relaxed))
         });
@@ -133,12 +150,15 @@ impl Steady {
                 let index = turn % connections.len();
                 turn += 1;
                 let replies = load.mix.write(connections[index].output(), &mut draw);
+                let before = self.shares();
+                let sent = Instant::now();
                 in_flight[index].push_back(InFlight {
                     due,
-                    sent: now,
+                    sent,
                     replies,
+                    before,
                 });
-                observed.lateness.record(now - due);
+                observed.lateness.record(sent - due);
                 due += interval;
             }
             for connection in &mut connections {
@@ -167,7 +187,7 @@ impl Steady {
                         return Err(GeneratorError::Closed { first_error });
                     }
                 };
-                settle(&mut in_flight[index], replies, &mut observed);
+                self.settle(&mut in_flight[index], replies, &mut observed);
             }
         }
         for connection in &connections {
@@ -177,6 +197,38 @@ impl Steady {
             }
         }
         Ok(observed)
+    }
+
+    /// Books `replies` on the oldest requests in flight.
+    fn settle(&self, in_flight: &mut VecDeque<InFlight>, replies: u64, observed: &mut Observed) {
+        let now = Instant::now();
+        for _ in 0..replies {
+            let Some(oldest) = in_flight.front_mut() else {
+                return;
+            };
+            oldest.replies -= 1;
+            if oldest.replies > 0 {
+                continue;
+            }
+            let waited = now - oldest.sent;
+            observed.operations += 1;
+            observed.from_due.record(now - oldest.due);
+            observed.from_sent.record(waited);
+            // What was denied only shortens it.
+            if self.suspect.is_some() && waited > observed.own {
+                let denied = self.shares().denied_since(&oldest.before, waited);
+                observed.own = observed.own.max(waited - denied);
+                observed.denied = observed.denied.max(denied);
+            }
+            in_flight.pop_front();
+        }
+    }
+
+    /// What the suspect has had of its core; nothing once it is gone, which the connection
+    /// will tell.
+    fn shares(&self) -> Shares {
+        let shares = self.suspect.map(measure::shares);
+        shares.and_then(Result::ok).unwrap_or_default()
     }
 }
 
@@ -210,23 +262,6 @@ fn readable(connections: &[Connection], wait: Duration) -> Result<Vec<usize>, Ge
     Ok(ready.map(|(index, _)| index).collect())
 }
 
-/// Books `replies` on the oldest requests in flight.
-fn settle(in_flight: &mut VecDeque<InFlight>, replies: u64, observed: &mut Observed) {
-    let now = Instant::now();
-    for _ in 0..replies {
-        let Some(oldest) = in_flight.front_mut() else {
-            return;
-        };
-        oldest.replies -= 1;
-        if oldest.replies == 0 {
-            observed.operations += 1;
-            observed.from_due.record(now - oldest.due);
-            observed.from_sent.record(now - oldest.sent);
-            in_flight.pop_front();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,18 +276,27 @@ mod tests {
         let steady = Steady {
             load,
             rate: 20_000.0,
+            suspect: Some(std::process::id()),
         };
         let observed = steady.run(Duration::from_millis(30)).unwrap();
         assert!(observed.operations > 0);
         assert_eq!(observed.from_due.count(), observed.operations);
         assert_eq!(observed.from_sent.count(), observed.operations);
         assert_eq!(observed.lateness.count(), observed.operations);
+        assert!(observed.own.as_nanos() > 0);
+        assert!(observed.own.as_secs_f64() * 1e6 <= observed.from_sent.max_us());
     }
 
     #[test]
     fn finish_ends_it() {
         let load = Load::new(echo::spawn().unwrap(), Mix::of("PING").unwrap());
-        let running = Steady { load, rate: 1000.0 }.start().unwrap();
+        let running = Steady {
+            load,
+            rate: 1000.0,
+            suspect: None,
+        }
+        .start()
+        .unwrap();
         std::thread::sleep(Duration::from_millis(20));
         assert!(running.finish().unwrap().operations > 0);
     }

@@ -30,6 +30,7 @@ pub mod pubsub;
 mod rates;
 mod reclaim;
 pub mod restart;
+mod scheduling;
 pub mod script;
 pub mod server;
 pub mod session;

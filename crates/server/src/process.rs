@@ -7,6 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
 use crate::config::choices::OomScoreAdj;
+use crate::scheduling;
 
 /// Descriptors kept for listening, files and the reactors.
 pub const RESERVED_DESCRIPTORS: u64 = 32;
@@ -74,8 +75,15 @@ pub fn adjust_oom_score(config: &Config) -> io::Result<()> {
 
 /// Whether the allocator gives memory back from a thread of its own.
 pub fn set_allocator_thread(on: bool) {
-    // Where the allocator was built without it, memory is given back as it is freed.
-    let _ = tikv_jemalloc_ctl::background_thread::write(on);
+    let set = move || {
+        // That thread is like the one that starts it; and it may give back much at once.
+        let _ = scheduling::give_way();
+        // Where the allocator was built without it, memory is given back as it is freed.
+        let _ = tikv_jemalloc_ctl::background_thread::write(on);
+    };
+    if let Ok(thread) = std::thread::Builder::new().spawn(set) {
+        let _ = thread.join();
+    }
 }
 
 /// Has the calling thread give way to those that serve clients, where they compete for a

@@ -1,14 +1,16 @@
 //! The freeing thread: large values are dropped there, so that a DEL of a million
 //! members stalls nobody.
 //!
-//! Nobody waits for it, so it is less urgent than the workers: where there are no more
-//! cores than workers, it would take its share of their time in slices of milliseconds.
-//! Not least urgent, as memory that is not freed in time has to come from elsewhere.
+//! Nobody waits for it, but where there are no more cores than workers, it shares one with
+//! those who serve clients, and a scheduler ends a thread's turn after milliseconds. So it
+//! works in slices and offers its core after each. The more is waiting to be freed, the
+//! longer they are: memory that is not freed in time has to come from elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use ochre_structures::table::Table;
 use parking_lot::Mutex;
@@ -128,21 +130,140 @@ impl Freer {
     }
 }
 
-/// The niceness of the freeing thread: about a tenth of a worker's share of a core.
-const NICENESS: i32 = 10;
-
-fn be_less_urgent() {
-    // To Linux a thread's priority is its own; elsewhere, or where it is forbidden, the
-    // thread is as urgent as any.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
-}
-
 fn free_all(receiver: &Receiver<Garbage>, state: &State) {
-    be_less_urgent();
+    let mut turn = Turn::begin(state);
     while let Ok(garbage) = receiver.recv() {
-        drop(garbage);
+        match garbage {
+            Garbage::Entry(entry) => free_entry(entry, &mut turn),
+            Garbage::Object(object) => free_object(object, &mut turn),
+            Garbage::Table(table) => free_table(table, &mut turn),
+            Garbage::Part(part) => drop(part),
+        }
+        turn.end_slice();
         state.pending.fetch_sub(1, Ordering::Relaxed);
         state.freed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn free_table(mut table: Table<Entry>, turn: &mut Turn<'_>) {
+    while let Some(entries) = table.drain_segment() {
+        for entry in entries {
+            free_entry(entry, turn);
+        }
+        turn.end_slice();
+    }
+}
+
+fn free_entry(mut entry: Entry, turn: &mut Turn<'_>) {
+    if let Some(object) = entry.take_object() {
+        free_object(object, turn);
+    }
+}
+
+fn free_object(mut object: Box<Object>, turn: &mut Turn<'_>) {
+    while object.drop_some() {
+        turn.end_slice();
+    }
+}
+
+/// The thread's turn on its core.
+struct Turn<'s> {
+    state: &'s State,
+    began: Instant,
+}
+
+impl<'s> Turn<'s> {
+    /// How long others may have to wait for the core for each value that waits here.
+    const PER_PENDING: Duration = Duration::from_micros(50);
+
+    fn begin(state: &'s State) -> Self {
+        Self {
+            state,
+            began: Instant::now(),
+        }
+    }
+
+    /// Offers the core to others if the turn has lasted long enough.
+    fn end_slice(&mut self) {
+        let pending = u32::try_from(self.state.pending.load(Ordering::Relaxed));
+        let turn = Self::PER_PENDING.saturating_mul(pending.unwrap_or(u32::MAX));
+        if self.began.elapsed() >= turn {
+            std::thread::yield_now();
+            self.began = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Payload;
+    use ochre_structures::hash::hash_bytes;
+
+    fn freed_by(garbage: impl IntoIterator<Item = Garbage>) -> u64 {
+        let (freer, handle) = Freer::start(|| {}).unwrap();
+        let state = freer.state.clone();
+        freer.dispose(&mut garbage.into_iter().collect());
+        drop(freer);
+        handle.join().unwrap();
+        assert_eq!(state.pending.load(Ordering::Relaxed), 0);
+        state.freed.load(Ordering::Relaxed)
+    }
+
+    /// Something whose last owner is seen to be gone.
+    fn large_string() -> (Arc<Vec<u8>>, Payload<'static>) {
+        let bytes = Arc::new(vec![0; 100_000]);
+        let object = Object::String(bytes.clone());
+        (bytes, Payload::Object(Box::new(object)))
+    }
+
+    #[test]
+    fn values_in_tables_are_freed_and_what_was_handed_over_counts_once() {
+        let mut table = Table::new();
+        let mut watched = Vec::new();
+        for number in 0..5000_u32 {
+            let key = number.to_be_bytes();
+            let entry = if number % 1000 == 0 {
+                let (bytes, payload) = large_string();
+                watched.push(bytes);
+                Entry::new(&key, payload, None)
+            } else {
+                Entry::new(&key, Payload::Int(7), None)
+            };
+            table.insert(hash_bytes(&key), entry);
+        }
+        let (bytes, payload) = large_string();
+        watched.push(bytes);
+        let small = Garbage::Entry(Entry::new(b"key", payload, None));
+        assert_eq!(freed_by([Garbage::Table(table), small]), 1);
+        assert!(watched.iter().all(|bytes| Arc::strong_count(bytes) == 1));
+    }
+
+    #[test]
+    fn large_values_of_every_type_are_freed() {
+        use ochre_structures::field_map::{FieldDeadline, FieldMap};
+        use ochre_structures::member_set::MemberSet;
+        use ochre_structures::sorted_set::SortedSet;
+        use ochre_structures::{list::List, list::NodeLimit, list::Side};
+        let mut map = FieldMap::default();
+        let mut set = MemberSet::default();
+        let mut list = List::new(NodeLimit::from_config(-2));
+        for number in 0..20_000_u32 {
+            let name = number.to_string();
+            map.set(name.as_bytes(), name.as_bytes(), FieldDeadline::Clear);
+            set.insert(name.as_bytes());
+            list.push(Side::Back, format!("{number:0>100}").as_bytes());
+        }
+        let sorted: SortedSet = (0..20_000_u32).map(|n| (n.to_string(), 1.0)).collect();
+        let objects = [
+            Object::Hash(map),
+            Object::Set(set),
+            Object::List(list),
+            Object::SortedSet(sorted),
+        ];
+        for object in objects {
+            assert!(object.free_effort() > 64, "{}", object.encoding_name());
+            assert_eq!(freed_by([Garbage::Object(Box::new(object))]), 1);
+        }
     }
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use crate::compare::Experiment;
 use crate::lab::{Failure, Lab, Readings, undisturbed};
-use crate::measure;
 use crate::process::Server;
 use crate::report::{Budget, Metric, metric};
 
@@ -53,46 +52,44 @@ fn driven(cpu: Option<Budget>, rate: Option<Budget>) -> Vec<Metric> {
     ]
 }
 
-/// Probes `server` with GETs of small keys while `disturbance` happens and `linger` longer,
-/// so that what a command leaves behind for later is seen as well. The readings are those
-/// of [`stalled`].
+/// Probes `server`, confined to a core, with GETs of small keys while `disturbance` happens
+/// and `linger` longer, so that what a command leaves behind for later is seen as well. The
+/// readings are those of [`stalled`].
 fn probed(
     lab: &Lab,
     server: &mut Server,
     linger: Duration,
     disturbance: impl FnOnce(&mut Server) -> Result<(), Failure>,
 ) -> Result<Readings, Failure> {
-    let before = measure::cpu(server.process())?;
-    let running = lab.prober(server, "GET key:{k:12}")?.start()?;
+    let mut prober = lab.prober(server, "GET key:{k:12}")?;
+    prober.suspect = Some(server.process());
+    let running = prober.start()?;
     std::thread::sleep(Duration::from_millis(200));
     let outcome = disturbance(server);
     std::thread::sleep(linger);
     let observed = running.finish()?;
     outcome?;
     let observed = undisturbed(observed)?;
-    let starved = measure::cpu(server.process())?.starved_since(&before);
     Ok(vec![
+        ("own_ms", observed.own.as_secs_f64() * 1e3),
         ("max_ms", observed.from_sent.max_us() / 1e3),
+        ("denied_ms", observed.denied.as_secs_f64() * 1e3),
         ("p999_ms", observed.from_due.quantile_us(0.999) / 1e3),
         ("lateness_ms", observed.lateness.max_us() / 1e3),
-        ("starved_ms", starved.as_secs_f64() * 1e3),
     ])
 }
 
-/// The metrics of [`probed`]. The longest wait counts from the sending: the generator's own
-/// lateness, shown beside it, is not the server's doing. Requests are sent when due
-/// whatever the server does, so a stall is still seen whole. Nor is it the server's doing
-/// when the machine gives it no core: how long that was in all is shown, too.
+/// The metrics of [`probed`]. Waits count from the sending: the generator's own lateness,
+/// shown beside them, is not the server's doing. Requests are sent when due whatever the
+/// server does, so a stall is still seen whole. Nor is it the server's doing when its core
+/// runs something else, and that is what the budgeted wait leaves out.
 fn stalled(budget: Budget) -> Vec<Metric> {
     vec![
-        metric("max_ms", "longest wait of others", "ms").within(budget),
+        metric("own_ms", "longest wait of others, the server's part", "ms").within(budget),
+        metric("max_ms", "longest wait of others, whatever the cause", "ms"),
+        metric("denied_ms", "(its core ran others meanwhile)", "ms"),
         metric("p999_ms", "p99.9 of others, from when due", "ms"),
         metric("lateness_ms", "(latest sending by the generator)", "ms"),
-        metric(
-            "starved_ms",
-            "(server was ready, but had no core; in all)",
-            "ms",
-        ),
     ]
 }
 

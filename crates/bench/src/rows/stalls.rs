@@ -57,7 +57,5 @@ fn experiment(name: &'static str, victim: Victim, command: &'static str) -> Expe
             Victim::Refilled(_) => Ok(()),
         }
     };
-    Experiment::new(name, stalled(Budget::AtMost(2.0)), measure)
-        .prepared(prepare)
-        .on_all_cores()
+    Experiment::new(name, stalled(Budget::AtMost(2.0)), measure).prepared(prepare)
 }

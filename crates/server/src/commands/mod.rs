@@ -7,6 +7,7 @@ pub mod args;
 pub mod bitmap;
 pub mod connection;
 pub mod element;
+mod found;
 pub mod generic;
 pub mod geo;
 pub mod hash;

@@ -22,7 +22,7 @@ pub struct Connection {
     pub stash: Vec<u8>,
     /// A reply that is made in slices as the connection drains.
     pub drawing: Option<Box<Drawing>>,
-    /// Whether the worker gets on with `drawing` by itself, as nothing is being sent.
+    /// Whether `drawing` has its turn coming, as nothing is being sent.
     pub is_working: bool,
     /// What the client waits for, while it is [`Stall::Blocked`].
     pub blocked: Option<Arc<Blocked>>,

@@ -4,7 +4,7 @@
 //! here and now, under the locks of their keys; replies are handed to the reactor, which
 //! sends them at the end of the tick; figures are merged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,6 +32,10 @@ mod waits;
 /// How often a worker looks after its connections while something needs it (timeouts,
 /// soft limits of output buffers, a pause).
 const CARE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long replies in the making may be worked at in one tick, in nanoseconds, but for
+/// the slice in hand: requests that arrive meanwhile wait for that.
+const WORK_NS: u64 = 200_000;
 
 /// A worker. Made and run on its own thread.
 pub struct Worker {
@@ -63,8 +67,8 @@ struct Desk {
     deadlines: BTreeSet<(i64, u32)>,
     stop: bool,
     cared_at_ms: i64,
-    /// Connections whose reply is worked out slice by slice, a slice each tick.
-    working: Vec<Token>,
+    /// Connections whose reply can get on by a slice, in the order of their turns.
+    working: VecDeque<Token>,
 }
 
 /// A place in the table of connections; generations tell successive tenants apart.
@@ -91,7 +95,7 @@ impl Worker {
             deadlines: BTreeSet::new(),
             stop: false,
             cared_at_ms: 0,
-            working: Vec::new(),
+            working: VecDeque::new(),
             server,
             index,
         };
@@ -306,16 +310,24 @@ impl Desk {
     fn note_working(&mut self, connection: &mut Connection) {
         if !connection.is_working {
             connection.is_working = true;
-            self.working.push(connection.token);
+            self.working.push_back(connection.token);
         }
     }
 
-    /// Lets each reply that is being worked out get on by a slice.
+    /// Lets replies in the making get on, each by a slice at most, while there is time.
     fn work(&mut self, reactor: &mut Reactor) {
-        for token in std::mem::take(&mut self.working) {
+        let began = self.local.clock.raw();
+        for _ in 0..self.working.len() {
+            let Some(token) = self.working.pop_front() else {
+                return;
+            };
             if let Some(mut connection) = self.take(token) {
                 connection.is_working = false;
                 self.draw(reactor, connection);
+            }
+            let clock = &self.local.clock;
+            if clock.delta_as_nanos(began, clock.raw()) >= WORK_NS {
+                return;
             }
         }
     }

@@ -35,12 +35,9 @@ impl FrozenFieldMap {
             .visit_from(slice, |record| visit(record.view()))
     }
 
-    /// Visits a slice of the fields (about 1500) and lets go of it; false when there was
-    /// nothing left.
-    pub fn take_slice(&mut self, visit: impl FnMut(FieldRef<'_>)) -> bool {
-        if let Some(last) = self.records.segment_count().checked_sub(1) {
-            self.visit_slice(last, visit);
-        }
-        self.records.release_segment()
+    /// Visits a few of the fields not visited by this yet (a hundred or so), each once, and
+    /// lets go of them by and by; false when nothing was left.
+    pub fn take_slice(&mut self, mut visit: impl FnMut(FieldRef<'_>)) -> bool {
+        self.records.take_some(|record| visit(record.view()))
     }
 }

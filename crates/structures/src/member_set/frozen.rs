@@ -37,12 +37,9 @@ impl FrozenMemberSet {
             .visit_from(slice, |member| visit(member.element()))
     }
 
-    /// Visits a slice of the members (about 1500) and lets go of it; false when there was
-    /// nothing left.
-    pub fn take_slice(&mut self, visit: impl FnMut(Element<'_>)) -> bool {
-        if let Some(last) = self.members.segment_count().checked_sub(1) {
-            self.visit_slice(last, visit);
-        }
-        self.members.release_segment()
+    /// Visits a few of the members not visited by this yet (a hundred or so), each once, and
+    /// lets go of them by and by; false when nothing was left.
+    pub fn take_slice(&mut self, mut visit: impl FnMut(Element<'_>)) -> bool {
+        self.members.take_some(|member| visit(member.element()))
     }
 }

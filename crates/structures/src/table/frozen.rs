@@ -15,6 +15,8 @@ use super::table::SharedTable;
 pub struct FrozenTable<S> {
     segments: Vec<Segment<S>>,
     len: usize,
+    /// How many buckets of the last segment [`take_some`](Self::take_some) has passed.
+    taken_buckets: usize,
 }
 
 impl<S: Slot + Clone> SharedTable<S> {
@@ -24,6 +26,7 @@ impl<S: Slot + Clone> SharedTable<S> {
         FrozenTable {
             segments: self.directory.share_segments(),
             len: self.len,
+            taken_buckets: 0,
         }
     }
 }
@@ -69,13 +72,24 @@ impl<S> FrozenTable<S> {
         (next < self.segments.len()).then_some(next)
     }
 
-    /// Lets go of one segment, the last; false when there is none left. For dropping a
-    /// large frozen table in slices.
-    pub fn release_segment(&mut self) -> bool {
-        let Some(segment) = self.segments.pop() else {
+    /// Visits a few of the elements not visited by this yet (a hundred or so), each once,
+    /// and lets go of segments that were visited whole; false when nothing was left.
+    pub fn take_some(&mut self, visit: impl FnMut(&S)) -> bool {
+        const BUCKETS: usize = 16;
+        let Some(last) = self.segments.last() else {
             return false;
         };
-        self.len -= segment.as_ref().len();
+        let buckets = &last.as_ref().buckets()[self.taken_buckets..];
+        let some = &buckets[..buckets.len().min(BUCKETS)];
+        some.iter()
+            .flat_map(|bucket| bucket.elements())
+            .for_each(visit);
+        self.taken_buckets += some.len();
+        if some.len() == buckets.len() {
+            self.len -= last.as_ref().len();
+            self.taken_buckets = 0;
+            self.segments.pop();
+        }
         true
     }
 }

@@ -10,7 +10,6 @@
 //! No lock is held between slices. A key that is there from the first slice to the last
 //! is listed exactly once; what comes or goes meanwhile may be listed or not.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ochre_resp::{Reply, Source};
@@ -18,46 +17,10 @@ use ochre_store::walk::Walk;
 use ochre_store::{Entry, Store};
 
 use super::filter::Filter;
+use crate::commands::found::Found;
 
 /// Keys looked at in one slice: about 0.2 ms when every one is a cache miss.
 const SLICE_KEYS: usize = 1000;
-/// Gathered keys are kept in chunks of about this many bytes.
-const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Keys as they will be sent.
-#[derive(Default)]
-pub struct Found {
-    full: VecDeque<Vec<u8>>,
-    last: Reply,
-    count: usize,
-}
-
-impl Found {
-    pub fn push(&mut self, key: &[u8]) {
-        self.last.bulk(key);
-        self.count += 1;
-        if self.last.len() >= CHUNK_BYTES {
-            let (chunk, _) = self.last.take(Vec::new());
-            self.full.push_back(chunk);
-        }
-    }
-
-    /// Writes keys not written yet, about as many as the budget allows. Returns whether
-    /// some are left.
-    fn write(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
-        let end = out.len().saturating_add(budget_bytes);
-        while let Some(chunk) = self.full.pop_front() {
-            out.raw(&chunk);
-            if out.len() >= end {
-                return true;
-            }
-        }
-        let (chunk, _) = self.last.take(Vec::new());
-        out.raw(&chunk);
-        false
-    }
-}
-
 /// What the list of keys is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -102,7 +65,7 @@ impl Gather {
             .step(&self.store, SLICE_KEYS.min(self.left), |entry: &Entry| {
                 seen += 1;
                 if filter.admits(entry) {
-                    found.push(entry.key());
+                    found.add(|out| out.bulk(entry.key()));
                 }
             });
         self.left = self.left.saturating_sub(seen);
@@ -150,5 +113,5 @@ fn write_header(form: Form, cursor: u64, found: &Found, out: &mut Reply) {
         out.array(2);
         out.bulk(itoa::Buffer::new().format(cursor).as_bytes());
     }
-    out.array(found.count);
+    out.array(found.count());
 }

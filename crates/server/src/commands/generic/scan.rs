@@ -3,8 +3,9 @@
 use ochre_resp::Reply;
 
 use super::filter::{self, Filter, Scanned};
-use super::gather::{self, Form, Found, Gather};
+use super::gather::{self, Form, Gather};
 use crate::commands::args::Args;
+use crate::commands::found::Found;
 use crate::commands::spec::*;
 
 /// A SCAN that asks for more keys than this is answered in slices.
@@ -68,7 +69,7 @@ fn list(
     let mut found = Found::default();
     let next = view.scan(cursor, filter.count, |entry| {
         if filter.admits(entry) {
-            found.push(entry.key());
+            found.add(|out| out.bulk(entry.key()));
         }
     });
     gather::write(form, next, found, out);

@@ -1,5 +1,8 @@
 //! Intersections, unions and differences: SINTER, SUNION, SDIFF and their kin.
 //!
+//! Large ones are only begun here, and worked out in slices ([`super::algebra`]), but for
+//! those that are stored: a change is whole when its locks are released.
+//!
 //! The new sets get the encodings that Redis 7.2 gives them: its steps are followed, down
 //! to which set they begin with.
 
@@ -7,11 +10,13 @@ use ochre_resp::Reply;
 use ochre_store::value::set::{NewSet, SetEncoding, SetRef};
 use ochre_store::{EventClass, Expiry, ReadView, Settings, WriteView};
 use ochre_structures::listpack::Element;
+use ochre_structures::member_set::MemberSet;
 use ochre_structures::number;
 
+use super::algebra::{self, Change, Wanted};
 use super::{read, slices};
 use crate::commands::args::Args;
-use crate::commands::element;
+use crate::commands::element::{self, LONG_REPLY};
 use crate::commands::spec::*;
 use crate::error::Error;
 
@@ -148,6 +153,9 @@ fn sinter(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome 
     match by_size(view, args.rest())?.as_deref() {
         None => out.set(0),
         Some([only]) => slices::write_members(*only, out),
+        Some([smallest, others @ ..]) if smallest.len() > LONG_REPLY => {
+            algebra::write_sieved(*smallest, others, Wanted::InAll, out);
+        }
         Some(sets) => write_set(out, |show| {
             intersect(sets, |member| {
                 show(member);
@@ -236,6 +244,11 @@ fn sunion(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome 
         }
         return Ok(Flow::Done);
     }
+    let present: Vec<SetRef<'_>> = sets.iter().copied().flatten().collect();
+    if total_len(&present) > LONG_REPLY {
+        algebra::write_changed(MemberSet::new(), &present, Change::Add, out);
+        return Ok(Flow::Done);
+    }
     let integers = sets
         .iter()
         .flatten()
@@ -261,19 +274,28 @@ fn sunionstore(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Repl
     Ok(Flow::Done)
 }
 
+fn total_len(sets: &[SetRef<'_>]) -> usize {
+    sets.iter().map(SetRef::len).sum()
+}
+
 /// Whether it is less work to look each member of the first set up in the others than to
 /// remove the others' members from a copy of it.
 fn looks_up(first: SetRef<'_>, others: &[SetRef<'_>]) -> bool {
     let looking = first.len() * (others.len() + 1) / 2;
-    let removing = first.len() + others.iter().map(SetRef::len).sum::<usize>();
+    let removing = first.len() + total_len(others);
     looking <= removing
+}
+
+/// The sets, the one that is the most likely to have a member first: the largest.
+fn by_chance<'v>(sets: &[SetRef<'v>]) -> Vec<SetRef<'v>> {
+    let mut sets = sets.to_vec();
+    sets.sort_by_key(|set| std::cmp::Reverse(set.len()));
+    sets
 }
 
 /// Shows the members of `first` that none of `others` has.
 fn subtract<'v>(first: SetRef<'v>, others: &[SetRef<'v>], mut visit: impl FnMut(Element<'v>)) {
-    let mut others = others.to_vec();
-    // The largest is the most likely to have a member.
-    others.sort_by_key(|set| std::cmp::Reverse(set.len()));
+    let others = by_chance(others);
     first.visit(|member| {
         if !others.iter().any(|set| set.contains(member)) {
             visit(member);
@@ -316,7 +338,13 @@ fn sdiff(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     if present.is_empty() {
         slices::write_members(*first, out);
     } else if looks_up(*first, &present) {
+        if first.len() > LONG_REPLY {
+            algebra::write_sieved(*first, &by_chance(&present), Wanted::InNone, out);
+            return Ok(Flow::Done);
+        }
         write_set(out, |show| subtract(*first, &present, show));
+    } else if total_len(&present) > LONG_REPLY {
+        algebra::write_changed(first.to_table(), &present, Change::Remove, out);
     } else {
         let mut result = difference(&sets, view.settings());
         slices::write_members(result.edit().view(), out);

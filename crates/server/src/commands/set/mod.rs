@@ -1,5 +1,6 @@
 //! The set commands.
 
+mod algebra;
 mod combine;
 mod edit;
 mod pop;

@@ -8,7 +8,7 @@ use crate::commands::element::{self, LONG_REPLY};
 use crate::commands::sampling::Dice;
 
 /// All members of a frozen set.
-struct Members(FrozenMemberSet);
+pub struct Members(pub FrozenMemberSet);
 
 impl Source for Members {
     fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {

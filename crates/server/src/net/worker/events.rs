@@ -62,7 +62,7 @@ impl Handler for Desk {
         }
     }
 
-    fn drained(&mut self, reactor: &mut Reactor, token: Token) {
+    fn drained(&mut self, _reactor: &mut Reactor, token: Token) {
         let Some(slot) = self.connections.get_mut(token.slot() as usize) else {
             return;
         };
@@ -73,11 +73,9 @@ impl Handler for Desk {
             return;
         };
         connection.over_limit_since_ms = None;
-        if connection.drawing.is_some()
-            && !connection.is_working
-            && let Some(connection) = slot.connection.take()
-        {
-            self.draw(reactor, connection);
+        if connection.drawing.is_some() && !connection.is_working {
+            connection.is_working = true;
+            self.working.push_back(token);
         }
     }
 

@@ -83,10 +83,12 @@ proptest! {
         }
         drop(table);
         for (mut frozen, model) in frozen {
-            prop_assert_eq!(content(&frozen), model);
-            while frozen.release_segment() {
-                content(&frozen);
-            }
+            prop_assert_eq!(&content(&frozen), &model);
+            let mut taken = BTreeMap::new();
+            while frozen.take_some(|slot| {
+                assert_eq!(taken.insert(slot.key, slot.value), None);
+            }) {}
+            prop_assert_eq!(taken, model);
             prop_assert!(frozen.is_empty());
         }
         prop_assert_eq!(census.alive(), 0);
