@@ -206,7 +206,7 @@ fn load_rdb(
         } else {
             ChecksumPolicy::Ignore
         },
-        validation: Validation::default(),
+        validation: Validation::Packed,
         settings: live.settings.clone(),
         now_ms: crate::clock::now_ms(),
         delay_us: u64::try_from(live.config.testing.key_load_delay_us).unwrap_or(0),

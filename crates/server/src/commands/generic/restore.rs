@@ -119,7 +119,7 @@ impl<'a> Request<'a> {
                 _ => BAD_FOOTER,
             }
         })?;
-        let value = dump.decode(Validation::Full).map_err(|_| BAD_DATA)?;
+        let value = dump.decode(Validation::Packed).map_err(|_| BAD_DATA)?;
         restore::entry(self.key, value, None, settings).map_err(|_| BAD_DATA)
     }
 
