@@ -17,7 +17,7 @@ use ochre_journal::aof::{AofFolder, FileKind, Opened, Part};
 use ochre_rdb::{ChecksumPolicy, Validation};
 use ochre_store::load::Existing;
 
-use super::load::{self, ExpiredKeys, LoadOptions, LoadProgress, LoadSink};
+use super::load::{self, ExpiredKeys, LoadOptions, LoadProgress, LoadSink, ThreadBegin};
 use super::replay::{self, ReplayError};
 use super::{jobs, rewrite};
 use crate::script::functions::Existing as ExistingLibrary;
@@ -199,6 +199,10 @@ fn load_rdb(
         && !server.switches.skip_checksums.load(Ordering::Relaxed);
     let options = LoadOptions {
         threads: live.config.threads.workers.max(1) as usize,
+        begin: ThreadBegin::new({
+            let server = server.clone();
+            move || threads::begin(Duty::Serving, &server.live().config, &server.log)
+        }),
         expired,
         existing,
         checksum: if checks {

@@ -26,6 +26,7 @@ mod error;
 mod tests;
 
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -52,11 +53,37 @@ pub enum ExpiredKeys {
     Keep,
 }
 
+/// What a thread does before it works.
+#[derive(Clone)]
+pub struct ThreadBegin(Arc<dyn Fn() + Send + Sync>);
+
+impl ThreadBegin {
+    /// It does this.
+    pub fn new(begin: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(begin))
+    }
+}
+
+impl Default for ThreadBegin {
+    /// Nothing.
+    fn default() -> Self {
+        Self::new(|| {})
+    }
+}
+
+impl std::fmt::Debug for ThreadBegin {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("ThreadBegin")
+    }
+}
+
 /// How to load.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
     /// How many threads work, the caller's included; at least one.
     pub threads: usize,
+    /// What the others do first.
+    pub begin: ThreadBegin,
     pub expired: ExpiredKeys,
     /// What is done about keys that are there already, those of this file included. Of
     /// two of one name in the file itself, which Redis never writes, either may stay.
@@ -189,7 +216,10 @@ pub fn load<R: Read + Send>(
             let job = &job;
             let started = std::thread::Builder::new()
                 .name(format!("ochre-load-{number}"))
-                .spawn_scoped(scope, move || job.work(number));
+                .spawn_scoped(scope, move || {
+                    (job.options.begin.0)();
+                    job.work(number);
+                });
             if started.is_err() {
                 // Fewer do the work then.
                 break;
