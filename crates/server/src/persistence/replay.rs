@@ -376,7 +376,10 @@ impl Planner<'_> {
 
     fn executor(&self, known: &Known, argv: &[&[u8]]) -> u16 {
         let count = self.executors.len() as u32;
-        let on_keys = matches!(known.command.run, Run::Write(_) | Run::Read(_));
+        let on_keys = matches!(
+            known.command.run,
+            Run::Write(_) | Run::Prepared(_) | Run::Read(_)
+        );
         if !on_keys || known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) || count == 0 {
             return HERE;
         }
