@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use ochre_rdb::{ChecksumPolicy, Compression, DumpPayload, Encoder, Validation, Version};
 use ochre_server::persistence::image::{self, ValueImage};
-use ochre_server::persistence::load::{ExpiredKeys, LoadOptions, LoadProgress, LoadSink, load};
+use ochre_server::persistence::load::{ExpiredKeys, LoadOptions, LoadProgress, LoadSink, ThreadBegin, load};
 use ochre_server::persistence::restore;
 use ochre_store::load::Existing;
 use ochre_store::{Settings, Store};
@@ -20,7 +20,7 @@ impl LoadSink for Deaf {
 
 fn again(payload: &[u8], settings: &Settings) -> Option<Vec<u8>> {
     let dump = DumpPayload::open(payload, ChecksumPolicy::Ignore).ok()?;
-    let value = dump.decode(Validation::Full).ok()?;
+    let value = dump.decode(Validation::Packed).ok()?;
     let entry = restore::entry(b"k", value, None, settings).ok()?;
     let mut encoder = Encoder::new(Version::V11, Compression::Off);
     Some(image::dump(&ValueImage::of(&entry), &mut encoder))
@@ -36,10 +36,12 @@ fuzz_target!(|data: &[u8]| {
     };
     let options = LoadOptions {
         threads: 1,
+        begin: ThreadBegin::default(),
         expired: ExpiredKeys::Keep,
         existing: Existing::Replace,
         checksum: ChecksumPolicy::Ignore,
-        validation: Validation::Structure,
+        validation: Validation::Packed,
+        delay_us: 0,
         settings,
         now_ms: 0,
     };

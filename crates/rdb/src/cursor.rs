@@ -36,6 +36,23 @@ enum Length {
     Encoded(u8),
 }
 
+/// The bytes of a string that takes all of `stored` and is stored as it is, with a length
+/// of the first two forms. `None` is no error: a [`Cursor`] knows all forms.
+#[inline]
+pub(crate) fn plain_string(stored: &[u8]) -> Option<&[u8]> {
+    let (&first, rest) = stored.split_first()?;
+    let low = usize::from(first & 0x3f);
+    let (length, text) = match first >> 6 {
+        0 => (low, rest),
+        1 => {
+            let (&second, text) = rest.split_first()?;
+            (low << 8 | usize::from(second), text)
+        }
+        _ => return None,
+    };
+    (text.len() == length).then_some(text)
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -262,5 +279,41 @@ impl<'a> Cursor<'a> {
             self.take(u64::from(length))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_string_is_what_a_cursor_reads(
+            first: u8,
+            rest in proptest::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let stored = [&[first][..], &rest].concat();
+            if let Some(plain) = plain_string(&stored) {
+                let mut cursor = Cursor::new(&stored, 0, "test");
+                let Ok(Str::Slice(read)) = cursor.string() else {
+                    panic!("no plain string");
+                };
+                prop_assert_eq!(read, plain);
+                prop_assert_eq!(cursor.remaining(), 0);
+            }
+        }
+
+        #[test]
+        fn short_strings_are_plain(text in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let length = match text.len() {
+                short @ ..64 => vec![short as u8],
+                long => vec![0x40 | (long >> 8) as u8, long as u8],
+            };
+            let stored = [&length[..], &text].concat();
+            prop_assert_eq!(plain_string(&stored), Some(&text[..]));
+            prop_assert_eq!(plain_string(&stored[..stored.len() - 1]), None);
+        }
     }
 }

@@ -42,7 +42,7 @@ mod write;
 pub use decode::Validation;
 pub use dump::{DumpPayload, dump_functions, open_functions, seal_dump};
 pub use error::{RdbError, RdbErrorKind};
-pub use read::{Access, Batch, ChecksumPolicy, ChecksumState, Item, RawEntry, Reader};
+pub use read::{Access, Batch, ChecksumPolicy, ChecksumState, Item, LyingEntry, RawEntry, Reader};
 pub use string::Str;
 pub use value::{
     ExpiringField, ListNode, PlainConsumer, PlainGroup, PlainHash, PlainList, PlainPending,

@@ -6,7 +6,9 @@
 use std::time::Instant;
 
 use ochre_rdb::{ChecksumPolicy, Validation};
-use ochre_server::persistence::load::{ExpiredKeys, LoadOptions, LoadProgress, LoadSink, load};
+use ochre_server::persistence::load::{
+    ExpiredKeys, LoadOptions, LoadProgress, LoadSink, ThreadBegin, load,
+};
 use ochre_store::load::Existing;
 use ochre_store::{Settings, Store};
 
@@ -46,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (store, _) = Store::start(1024, 16)?;
         let options = LoadOptions {
             threads,
+            begin: ThreadBegin::default(),
             expired: ExpiredKeys::Keep,
             existing: Existing::Refuse,
             checksum: ChecksumPolicy::Verify,

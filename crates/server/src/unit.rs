@@ -280,24 +280,40 @@ impl<'s> Unit<'s> {
                 outcome
             }
             Run::Write(handler) => {
-                self.lock_for(call, known, argv)?;
-                let scope = scope(call, self.now_ms);
-                let db = call.session.db;
-                let dirty = self.effects.dirty;
-                // Known only now: recording begins and ends under all locks.
-                self.effects.recording = call.server.persistence.is_recording();
-                let mut view = WriteView::new(&scope, &mut self.held, db, &mut self.effects);
-                let outcome = handler(&mut view, &mut args, out);
-                if scope.observed.expired.get() {
-                    self.remove_expired(&scope, db, known, argv);
-                }
-                observe(call, &scope);
-                if self.effects.recording {
-                    self.note_change(call, db, argv, dirty);
-                }
-                outcome
+                self.write(call, known, argv, |view| handler(view, &mut args, out))
+            }
+            Run::Prepared(prepare) => {
+                let prepared = prepare(&call.live.settings, &mut args)?;
+                self.write(call, known, argv, |view| prepared(view, out))
             }
         }
+    }
+
+    /// Locks the keys of a command and has it work on them.
+    #[inline]
+    fn write(
+        &mut self,
+        call: &mut Call<'s>,
+        known: &Known,
+        argv: &[&[u8]],
+        work: impl FnOnce(&mut WriteView<'_, '_>) -> Outcome,
+    ) -> Outcome {
+        self.lock_for(call, known, argv)?;
+        let scope = scope(call, self.now_ms);
+        let db = call.session.db;
+        let dirty = self.effects.dirty;
+        // Known only now: recording begins and ends under all locks.
+        self.effects.recording = call.server.persistence.is_recording();
+        let mut view = WriteView::new(&scope, &mut self.held, db, &mut self.effects);
+        let outcome = work(&mut view);
+        if scope.observed.expired.get() {
+            self.remove_expired(&scope, db, known, argv);
+        }
+        observe(call, &scope);
+        if self.effects.recording {
+            self.note_change(call, db, argv, dirty);
+        }
+        outcome
     }
 
     /// Notes for the journal what a command did that began when `dirty` changes had been

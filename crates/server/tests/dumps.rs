@@ -9,7 +9,9 @@ use std::net::TcpListener;
 use ochre_rdb::{ChecksumPolicy, Compression, Encoder, Preamble, Validation, Version, Writer};
 use ochre_server::config::choices::{ProtectedAction, RdbVersion};
 use ochre_server::persistence::image::{self, Captured, KeptAccess};
-use ochre_server::persistence::load::{ExpiredKeys, LoadOptions, LoadProgress, LoadSink, load};
+use ochre_server::persistence::load::{
+    ExpiredKeys, LoadOptions, LoadProgress, LoadSink, ThreadBegin, load,
+};
 use ochre_server::{Config, Running};
 use ochre_store::Store;
 use ochre_store::load::Existing;
@@ -165,6 +167,7 @@ fn options(running: &Running) -> LoadOptions {
     LoadOptions {
         delay_us: 0,
         threads: 2,
+        begin: ThreadBegin::default(),
         expired: ExpiredKeys::Drop,
         existing: Existing::Refuse,
         checksum: ChecksumPolicy::Verify,

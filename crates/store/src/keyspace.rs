@@ -83,7 +83,7 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
-    fn new(stripes: usize) -> Self {
+    pub(crate) fn new(stripes: usize) -> Self {
         Self {
             per_stripe: (0..stripes).map(|_| AtomicI64::new(i64::MAX)).collect(),
             earliest: AtomicI64::new(i64::MAX),

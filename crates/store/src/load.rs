@@ -75,9 +75,17 @@ impl Stripe {
         replaced.map_or(Loaded::Inserted, Loaded::Replaced)
     }
 
-    /// Makes room for so many entries that are about to be loaded.
-    pub fn reserve_load(&mut self, db: u16, additional: usize) {
-        self.database_mut(db).table.reserve(additional);
+    /// Makes room for `additional` entries that are at hand, and for as many as will come
+    /// to be in this stripe, if that is believed: it is not, beyond a small multiple of
+    /// what is there.
+    pub fn reserve_load(&mut self, db: u16, additional: usize, expected: usize) {
+        /// A table with one of so many elements in place takes 150 bytes for each.
+        const BELIEVED: usize = 16;
+        let table = &mut self.database_mut(db).table;
+        let present = table.len();
+        let known = present.saturating_add(additional);
+        let total = expected.min(known.saturating_mul(BELIEVED)).max(known);
+        table.reserve(total - present);
     }
 
     /// Begins to fetch what [`Stripe::load`] needs of the table first.
@@ -86,5 +94,44 @@ impl Stripe {
         if let Some(database) = self.database(db) {
             database.table().prefetch_bucket(hash);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Payload;
+    use ochre_structures::hash::hash_bytes;
+
+    fn entries(count: i64) -> impl Iterator<Item = Entry> {
+        let key = |number: i64| format!("key:{number}");
+        (0..count).map(move |number| Entry::new(key(number).as_bytes(), Payload::Int(number), None))
+    }
+
+    fn load(stripe: &mut Stripe, entry: Entry) {
+        let hash = hash_bytes(entry.key());
+        let loaded = stripe.load(&Deadlines::new(1), (0, hash), 0, entry, Existing::Refuse);
+        assert!(matches!(loaded, Loaded::Inserted));
+    }
+
+    #[test]
+    fn a_believable_hint_is_believed_once_and_for_all() {
+        let mut stripe = Stripe::default();
+        stripe.reserve_load(0, 512, 4_000);
+        let reserved = stripe.database_mut(0).table().memory_bytes();
+        entries(4_000).for_each(|entry| load(&mut stripe, entry));
+        let grown = stripe.database_mut(0).table().memory_bytes();
+        assert!(grown <= reserved * 5 / 4, "{grown} {reserved}");
+    }
+
+    #[test]
+    fn an_absurd_hint_costs_a_small_multiple_of_what_came() {
+        let mut stripe = Stripe::default();
+        entries(100).for_each(|entry| {
+            stripe.reserve_load(0, 1, usize::MAX);
+            load(&mut stripe, entry);
+        });
+        let reserved = stripe.database_mut(0).table().memory_bytes();
+        assert!(reserved <= 100 * 16 * 16, "{reserved}");
     }
 }

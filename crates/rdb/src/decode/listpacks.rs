@@ -34,7 +34,7 @@ pub(super) fn check(
     validation: Validation,
 ) -> std::result::Result<usize, RdbErrorKind> {
     let checked = match validation {
-        Validation::Full => shape,
+        Validation::Packed | Validation::Full => shape,
         // Without the search for duplicates.
         Validation::Structure => Shape::Elements,
     };

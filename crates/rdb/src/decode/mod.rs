@@ -23,6 +23,10 @@ pub enum Validation {
     /// That every part is well-formed, so that it can be read from end to end: for
     /// files whose checksum vouches for them.
     Structure,
+    /// Also that the members and fields of packed values are distinct. Those that are
+    /// handed out one by one are left to whoever makes a table of them, and finds
+    /// duplicates so, for nothing.
+    Packed,
     /// Also that members and fields are distinct, as `sanitize-dump-payload yes` of
     /// Redis does: for payloads from clients.
     #[default]

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use crate::cursor::Cursor;
+use crate::cursor::{self, Cursor};
 use crate::decode::{self, Validation};
 use crate::error::{RdbErrorKind, Result};
 use crate::string::Str;
@@ -115,6 +115,65 @@ impl<'a> RawEntry<'a> {
     }
 }
 
+/// A key and its value as they lie in a batch: two words, of which nothing was read.
+#[derive(Clone, Copy, Debug)]
+pub struct LyingEntry<'a> {
+    batch: &'a Batch,
+    placed: &'a PlacedEntry,
+}
+
+impl<'a> LyingEntry<'a> {
+    /// The key's database.
+    #[inline]
+    #[must_use]
+    pub fn database(&self) -> u32 {
+        self.placed.database
+    }
+
+    /// When the key expires, in milliseconds since 1970; may be long ago.
+    #[inline]
+    #[must_use]
+    pub fn expiry_ms(&self) -> Option<i64> {
+        self.placed.metadata.expiry_ms
+    }
+
+    /// How the key was used.
+    #[inline]
+    #[must_use]
+    pub fn access(&self) -> Option<Access> {
+        self.placed.metadata.access
+    }
+
+    /// Where the value starts in the file.
+    #[inline]
+    #[must_use]
+    pub fn value_offset(&self) -> u64 {
+        self.batch.offset + self.placed.value.start as u64
+    }
+
+    /// Key and value, if that is a string and both are stored as they are: what most
+    /// entries of most files are, without the detours that the others need.
+    #[inline]
+    #[must_use]
+    pub fn plain_text(&self) -> Option<(&'a [u8], &'a [u8])> {
+        if self.placed.value_type != ValueType::String {
+            return None;
+        }
+        let bytes = &self.batch.bytes[..];
+        let key = bytes.get(self.placed.key.clone())?;
+        let value = bytes.get(self.placed.value.clone())?;
+        Some((cursor::plain_string(key)?, cursor::plain_string(value)?))
+    }
+
+    /// The entry, its key read.
+    ///
+    /// # Errors
+    /// The key is compressed and cannot be decompressed.
+    pub fn raw(&self) -> Result<RawEntry<'a>> {
+        self.batch.raw_entry(self.placed)
+    }
+}
+
 /// Where a string is in a batch.
 pub(super) type Place = Range<usize>;
 
@@ -183,6 +242,17 @@ impl Batch {
         self.items.iter().map(|placed| self.item(placed))
     }
 
+    /// The items that are entries, in the order of the file.
+    pub fn entries(&self) -> impl Iterator<Item = LyingEntry<'_>> {
+        self.items.iter().filter_map(|placed| match placed {
+            Placed::Entry(placed) => Some(LyingEntry {
+                batch: self,
+                placed,
+            }),
+            _ => None,
+        })
+    }
+
     /// The items that are no entries, in the order of the file. Costs next to nothing
     /// for entries.
     ///
@@ -216,16 +286,20 @@ impl Batch {
                 module: decode::module_type(module).0,
             },
             Placed::Function(code) => Item::Function(self.string(code, "function library")?),
-            Placed::Entry(entry) => Item::Entry(RawEntry {
-                database: entry.database,
-                key: self.string(&entry.key, "key")?,
-                expiry_ms: entry.metadata.expiry_ms,
-                access: entry.metadata.access,
-                value_type: entry.value_type,
-                value: self.bytes.get(entry.value.clone()).unwrap_or_default(),
-                value_offset: self.offset + entry.value.start as u64,
-            }),
+            Placed::Entry(entry) => Item::Entry(self.raw_entry(entry)?),
             &Placed::Eof(state) => Item::Eof(state),
+        })
+    }
+
+    fn raw_entry(&self, entry: &PlacedEntry) -> Result<RawEntry<'_>> {
+        Ok(RawEntry {
+            database: entry.database,
+            key: self.string(&entry.key, "key")?,
+            expiry_ms: entry.metadata.expiry_ms,
+            access: entry.metadata.access,
+            value_type: entry.value_type,
+            value: self.bytes.get(entry.value.clone()).unwrap_or_default(),
+            value_offset: self.offset + entry.value.start as u64,
         })
     }
 

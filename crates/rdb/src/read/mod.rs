@@ -4,5 +4,5 @@ mod batch;
 mod reader;
 mod scan;
 
-pub use batch::{Access, Batch, ChecksumState, Item, RawEntry};
+pub use batch::{Access, Batch, ChecksumState, Item, LyingEntry, RawEntry};
 pub use reader::{ChecksumPolicy, Reader};

@@ -3,7 +3,7 @@
 //! and the answers of COMMAND.
 
 use ochre_resp::Reply;
-use ochre_store::{KeyspaceView, ReadView, WriteView};
+use ochre_store::{KeyspaceView, ReadView, Settings, WriteView};
 
 use super::args::Args;
 use crate::error::Error;
@@ -96,12 +96,15 @@ pub enum TimeoutReply {
 }
 
 /// The function of a command. The variant decides the view and hence the locks: the
-/// keys' stripes for `Read` and `Write`, any or all stripes for `Keyspace`, none for
+/// keys' stripes for `Read`, `Write` and `Prepared`, any or all stripes for `Keyspace`, none for
 /// `Session`.
 #[derive(Clone, Copy)]
 pub enum Run {
     Read(fn(&ReadView<'_>, &mut Args<'_>, &mut Reply) -> Outcome),
     Write(fn(&mut WriteView<'_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
+    /// As `Write`, for a command whose work on its own arguments may take long: that comes
+    /// before its keys are locked, unless a transaction or script holds them already.
+    Prepared(Prepare),
     Keyspace(fn(&mut KeyspaceCall<'_, '_, '_, '_>, &mut Args<'_>, &mut Reply) -> Outcome),
     Session(fn(&mut Call<'_>, &mut Args<'_>, &mut Reply) -> Outcome),
     /// Runs others within its unit of execution: EXEC, scripts; locks as it needs.
@@ -109,6 +112,12 @@ pub enum Run {
     /// A name that only leads to its subcommands.
     Container,
 }
+
+/// Reads a command's arguments and says what is to be done to its keys.
+pub type Prepare = for<'a> fn(&Settings, &mut Args<'a>) -> Result<Prepared<'a>, Error>;
+
+/// What a command does to its keys, for which all that needs none of them is done.
+pub type Prepared<'a> = Box<dyn FnOnce(&mut WriteView<'_, '_>, &mut Reply) -> Outcome + 'a>;
 
 /// The function of a command that works on its unit of execution.
 pub type UnitHandler =
@@ -613,7 +622,7 @@ impl Command {
         let derived = match self.run {
             Run::Write(_) if self.flags.has(Flags::READONLY) => Flags::NONE,
             Run::Read(_) => Flags::READONLY,
-            Run::Write(_) => Flags::WRITE,
+            Run::Write(_) | Run::Prepared(_) => Flags::WRITE,
             _ => Flags::NONE,
         };
         let movable = if self.find_keys.is_some() || self.has_movable_keys() {

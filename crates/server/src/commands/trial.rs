@@ -12,7 +12,7 @@ use ochre_store::{Effects, Scope, Settings, Store, WriteView};
 
 use super::FAMILIES;
 use super::args::Args;
-use super::spec::{Command, Run};
+use super::spec::{Command, Outcome, Run};
 
 /// The time at which every trial takes place.
 pub const NOW_MS: i64 = 1_000;
@@ -45,12 +45,33 @@ pub fn check_words(setup: &[&str], words: &[&[u8]], expected: &str) {
     assert_eq!(describe(&run_words(&store, &settings, words)), expected);
 }
 
+/// Runs the commands of `setup` and then `line`; the text of the last one's error.
+#[track_caller]
+pub fn refusal(setup: &[&str], line: &str) -> String {
+    let (store, _) = Store::start(4, 16).expect("a thread can be started");
+    let settings = Settings::default();
+    for line in setup {
+        run(&store, &settings, line);
+    }
+    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    match attempt(&store, &settings, &words) {
+        (_, Ok(_)) => panic!("{line}: not refused"),
+        (_, Err(error)) => String::from_utf8_lossy(&error.line()).into_owned(),
+    }
+}
+
 fn run(store: &Store, settings: &Settings, line: &str) -> Effects {
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     run_words(store, settings, &words)
 }
 
+/// The effects, whatever the outcome: an error may follow effects; what it says is for
+/// other tests.
 fn run_words(store: &Store, settings: &Settings, words: &[&[u8]]) -> Effects {
+    attempt(store, settings, words).0
+}
+
+fn attempt(store: &Store, settings: &Settings, words: &[&[u8]]) -> (Effects, Outcome) {
     let scope = Scope {
         store,
         settings,
@@ -70,12 +91,14 @@ fn run_words(store: &Store, settings: &Settings, words: &[&[u8]]) -> Effects {
     let mut args = Args::new(words, 1, &[]);
     let mut reply = Reply::new(Protocol::Resp2);
     let name = str::from_utf8(words[0]).expect("a name of letters");
-    let Run::Write(handler) = find(name).run else {
-        panic!("{name}: only writes have effects");
+    let outcome = match find(name).run {
+        Run::Write(handler) => handler(&mut view, &mut args, &mut reply),
+        Run::Prepared(prepare) => {
+            prepare(settings, &mut args).and_then(|prepared| prepared(&mut view, &mut reply))
+        }
+        _ => panic!("{name}: only writes have effects"),
     };
-    // An error may follow effects; what it says is for other tests.
-    let _ = handler(&mut view, &mut args, &mut reply);
-    effects
+    (effects, outcome)
 }
 
 fn describe(effects: &Effects) -> String {

@@ -16,6 +16,10 @@
 //!
 //! Not here: which files there are (`ochre_journal::aof`), rewrites (`rewrite`).
 //!
+//! A sync that fails may concern what nobody waited for, and what is no longer there to be
+//! written again. Nothing from there on counts as durable until a rewrite has put a new
+//! base, which holds it, in front: that is a gap.
+//!
 //! Invariants: the file holds whole units only, but for a torn tail after a crash; what
 //! is published as durable is on disk; the journal is kept from the first byte that a
 //! failure could still undo.
@@ -78,6 +82,7 @@ pub struct Aof {
     failure: Mutex<String>,
     /// Apart from what every command looks at.
     offsets: Box<Offsets>,
+    gap: Mutex<Option<Gap>>,
     orders: Mutex<Orders>,
     carried_out: Condvar,
     stop_ordered: Condvar,
@@ -90,13 +95,33 @@ pub struct Aof {
 }
 
 /// How far the thread is, in offsets of the journal.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 struct Offsets {
     written: AtomicU64,
-    durable: AtomicU64,
+    synced: AtomicU64,
+    /// Where the gap begins; `u64::MAX` if there is none.
+    gap_start: AtomicU64,
     /// Bytes of all files.
     current_bytes: AtomicU64,
+}
+
+impl Default for Offsets {
+    fn default() -> Self {
+        Self {
+            written: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
+            gap_start: AtomicU64::new(u64::MAX),
+            current_bytes: AtomicU64::new(0),
+        }
+    }
+}
+
+/// A part of the journal that the disk may have dropped.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    start: u64,
+    end: u64,
 }
 
 #[derive(Debug, Default)]
@@ -185,10 +210,44 @@ impl Aof {
         self.base_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// Up to where the journal is on disk.
+    /// Up to where the journal is on disk, without gaps.
     #[inline]
     pub fn durable(&self) -> u64 {
-        self.offsets.durable.load(Ordering::SeqCst)
+        // In this order: whoever sees a sync that came behind a gap sees the gap.
+        let synced = self.synced();
+        synced.min(self.offsets.gap_start.load(Ordering::SeqCst))
+    }
+
+    /// Up to where a sync has succeeded.
+    #[inline]
+    pub fn synced(&self) -> u64 {
+        self.offsets.synced.load(Ordering::SeqCst)
+    }
+
+    /// Whether the files lack something that only a rewrite brings back.
+    pub fn has_gap(&self) -> bool {
+        self.offsets.gap_start.load(Ordering::SeqCst) != u64::MAX
+    }
+
+    /// Notes what the disk may have dropped.
+    fn open_gap(&self, start: u64, end: u64) {
+        let mut gap = self.gap.lock();
+        let before = gap.unwrap_or(Gap { start, end });
+        let start = start.min(before.start);
+        *gap = Some(Gap {
+            start,
+            end: end.max(before.end),
+        });
+        self.offsets.gap_start.store(start, Ordering::SeqCst);
+    }
+
+    /// Notes that the files begin with a base that holds all up to `offset`.
+    fn close_gap(&self, offset: u64) {
+        let mut gap = self.gap.lock();
+        if gap.is_some_and(|gap| gap.end <= offset) {
+            *gap = None;
+            self.offsets.gap_start.store(u64::MAX, Ordering::SeqCst);
+        }
     }
 
     /// Why writes fail, if they do.
@@ -234,8 +293,10 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
         .written
         .store(cursor.position(), Ordering::SeqCst);
     aof.offsets
-        .durable
+        .synced
         .store(cursor.position(), Ordering::SeqCst);
+    // Whatever files had one, the new ones begin here.
+    aof.close_gap(cursor.position());
     *aof.orders.lock() = Orders::default();
     // Whoever writes before the thread runs must wait for it.
     follow_policy(server);
@@ -293,7 +354,7 @@ pub fn flush(server: &Server) -> bool {
     }
     let end = server.persistence.journal.end();
     let mut orders = aof.orders.lock();
-    while aof.durable() < end {
+    while aof.synced() < end {
         if aof.is_failing() || orders.stop {
             return false;
         }
@@ -303,6 +364,16 @@ pub fn flush(server: &Server) -> bool {
             .wait_for(&mut orders, Duration::from_millis(10));
     }
     true
+}
+
+/// Notes that a new base, which holds all up to `offset`, is in front of the files.
+pub fn rebased(server: &Server, offset: u64) {
+    let aof = &server.persistence.aof;
+    if aof.has_gap() {
+        aof.close_gap(offset);
+        tell_workers(server, Tell::Waiting);
+        server.persistence.waits.serve(server);
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

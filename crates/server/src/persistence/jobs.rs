@@ -397,6 +397,13 @@ pub fn look_after(server: &Arc<Server>) {
         }
         return;
     }
+    if server.persistence.aof.has_gap() && !server.persistence.aof.is_failing() {
+        // A rewrite that was to close it has failed.
+        if let Ok(ticket) = Ticket::take(server, Kind::Rewrite) {
+            ticket.begin();
+        }
+        return;
+    }
     if let Some(growth) = rewrite::growth_percent(server)
         && let Ok(ticket) = Ticket::take(server, Kind::Rewrite)
     {

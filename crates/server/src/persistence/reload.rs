@@ -11,6 +11,7 @@ use super::jobs::{self, Kind, Ticket};
 use super::start;
 use crate::blocking::Blocked;
 use crate::server::Server;
+use crate::threads::{self, Duty};
 use crate::unit;
 
 /// What is loaded again.
@@ -37,6 +38,7 @@ pub fn spawn(server: &Arc<Server>, reload: Reload, client: Arc<Blocked>) {
         .name("ochre-reload".into())
         .stack_size(crate::server::WORKER_STACK_BYTES)
         .spawn(move || {
+            threads::begin(Duty::Serving, &own.live().config, &own.log);
             let reply = match run(&own, reload) {
                 Ok(()) => b"+OK\r\n".to_vec(),
                 Err(error) => {

@@ -31,6 +31,7 @@ use crate::live::Live;
 use crate::script::functions::Existing;
 use crate::server::Server;
 use crate::session::Session;
+use crate::threads::{self, Duty};
 use crate::unit::{self, Kind, Unit};
 
 /// About how many bytes of commands are planned and handed over at a time.
@@ -142,7 +143,10 @@ pub fn replay(
             let (server, idle, failures) = (server, idle.clone(), failures.clone());
             let started = std::thread::Builder::new()
                 .name(format!("ochre-replay-{number}"))
+                // Commands may be scripts.
+                .stack_size(crate::server::WORKER_STACK_BYTES)
                 .spawn_scoped(scope, move || {
+                    threads::begin(Duty::Serving, &server.live().config, &server.log);
                     execute_plans(server, number as u16, &plans, &idle, &failures);
                 });
             if started.is_err() {
@@ -372,7 +376,10 @@ impl Planner<'_> {
 
     fn executor(&self, known: &Known, argv: &[&[u8]]) -> u16 {
         let count = self.executors.len() as u32;
-        let on_keys = matches!(known.command.run, Run::Write(_) | Run::Read(_));
+        let on_keys = matches!(
+            known.command.run,
+            Run::Write(_) | Run::Prepared(_) | Run::Read(_)
+        );
         if !on_keys || known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) || count == 0 {
             return HERE;
         }

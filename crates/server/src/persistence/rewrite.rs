@@ -165,13 +165,16 @@ fn rewrite(server: &Arc<Server>, progress: &Progress, phase: Phase) -> Result<()
     })?;
     let Increment { file, sequence, .. } = increment;
     let (form, format) = base_form(config);
-    let mut failure = None;
-    let at_start = |offset| match phase {
-        Phase::On => server.persistence.aof.switch(offset, file),
-        Phase::WaitsForRewrite => {
-            failure = follow(server, file).err();
+    let (mut failure, mut start) = (None, 0);
+    let at_start = |offset| {
+        start = offset;
+        match phase {
+            Phase::On => server.persistence.aof.switch(offset, file),
+            Phase::WaitsForRewrite => {
+                failure = follow(server, file).err();
+            }
+            Phase::Off => {}
         }
-        Phase::Off => {}
     };
     let written = jobs::write_snapshot(server, &temporary, form, progress, at_start)
         .map_err(|error| format!("cannot write {}: {error}", temporary.display()));
@@ -184,7 +187,9 @@ fn rewrite(server: &Arc<Server>, progress: &Progress, phase: Phase) -> Result<()
         let _ = server.persistence.disk.remove(&temporary);
         return Err(error);
     }
-    install(server, &temporary, format, sequence)
+    install(server, &temporary, format, sequence)?;
+    aof::rebased(server, start);
+    Ok(())
 }
 
 /// In what form a base is written.

@@ -17,7 +17,7 @@ use ochre_journal::aof::{AofFolder, FileKind, Opened, Part};
 use ochre_rdb::{ChecksumPolicy, Validation};
 use ochre_store::load::Existing;
 
-use super::load::{self, ExpiredKeys, LoadOptions, LoadProgress, LoadSink};
+use super::load::{self, ExpiredKeys, LoadOptions, LoadProgress, LoadSink, ThreadBegin};
 use super::replay::{self, ReplayError};
 use super::{jobs, rewrite};
 use crate::script::functions::Existing as ExistingLibrary;
@@ -199,6 +199,10 @@ fn load_rdb(
         && !server.switches.skip_checksums.load(Ordering::Relaxed);
     let options = LoadOptions {
         threads: live.config.threads.workers.max(1) as usize,
+        begin: ThreadBegin::new({
+            let server = server.clone();
+            move || threads::begin(Duty::Serving, &server.live().config, &server.log)
+        }),
         expired,
         existing,
         checksum: if checks {
@@ -206,7 +210,7 @@ fn load_rdb(
         } else {
             ChecksumPolicy::Ignore
         },
-        validation: Validation::default(),
+        validation: Validation::Packed,
         settings: live.settings.clone(),
         now_ms: crate::clock::now_ms(),
         delay_us: u64::try_from(live.config.testing.key_load_delay_us).unwrap_or(0),

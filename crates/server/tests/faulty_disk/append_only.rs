@@ -209,3 +209,27 @@ fn every_second_refuses_writes_while_the_disk_fails() {
     ask(&mut client, "WAITAOF 1 0 0");
     assert_eq!(count(&mut server.survivor().connect(), "counter"), 4);
 }
+
+/// What a failed sync dropped, and nobody can write again, is on disk only when a rewrite
+/// has brought it there: WAITAOF does not count on later syncs.
+#[test]
+fn what_a_failed_sync_dropped_is_no_local_copy_before_a_rewrite() {
+    let server = started(AppendFsync::EverySecond);
+    let mut client = server.connect();
+    server.disk.fail_syncs(1);
+    ask(&mut client, "INCR counter");
+    server.await_info("aof_last_write_status:err");
+    server.await_info("aof_last_write_status:ok");
+    // Whatever syncs have succeeded since.
+    while copies(&mut client, 10) == 0 {}
+    assert_eq!(count(&mut server.survivor().connect(), "counter"), 1);
+}
+
+/// How many local copies WAITAOF counts within so many milliseconds.
+fn copies(client: &mut Connection, patience_ms: u64) -> i64 {
+    let reply = ask(client, &format!("WAITAOF 1 0 {patience_ms}"));
+    match reply.elements() {
+        Some([Reply::Integer(local), _]) => *local,
+        other => panic!("{other:?}"),
+    }
+}

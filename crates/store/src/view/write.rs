@@ -320,6 +320,11 @@ impl<'a, 's> WriteView<'a, 's> {
         }
     }
 
+    /// Has an entry that is in no table freed once the locks are released.
+    pub fn discard(&mut self, entry: Entry) {
+        self.effects.garbage.push(Garbage::Entry(entry));
+    }
+
     pub(super) fn remove_as_silently(&mut self, key: &[u8]) {
         let spot = self.scope.locate(key);
         if let Some(entry) = self.detach(spot, key) {

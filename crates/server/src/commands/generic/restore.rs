@@ -1,10 +1,10 @@
 //! RESTORE: a key of what DUMP answered.
 //!
 //! Every payload is checked wholly before it is used (`sanitize-dump-payload` or not): one
-//! that is malformed anywhere is refused, and changes nothing.
+//! that is malformed anywhere is refused, and changes nothing. It is decoded before the
+//! key's stripe is locked, as a large one takes long.
 
 use ochre_rdb::{Access, ChecksumPolicy, DumpPayload, Validation};
-use ochre_resp::Reply;
 use ochre_store::effects::recorded;
 use ochre_store::{Entry, EventClass, Settings, WriteView};
 
@@ -44,7 +44,7 @@ pub const RESTORE: Command = Command {
     keys: &[KeySpec::one(1, OW_UPDATE)],
     args: ARGS,
     history: HISTORY,
-    ..command("restore", Group::Generic, -4, Run::Write(restore))
+    ..command("restore", Group::Generic, -4, Run::Prepared(restore))
 };
 
 pub const RESTORE_ASKING: Command = Command {
@@ -119,21 +119,40 @@ impl<'a> Request<'a> {
                 _ => BAD_FOOTER,
             }
         })?;
-        let value = dump.decode(Validation::Full).map_err(|_| BAD_DATA)?;
+        let value = dump.decode(Validation::Packed).map_err(|_| BAD_DATA)?;
         restore::entry(self.key, value, None, settings).map_err(|_| BAD_DATA)
     }
 
-    /// Gives the key its value, whose stripe is held.
-    fn apply(&self, view: &mut WriteView<'_, '_>) -> Result<(), Error> {
-        let key = self.key;
-        if !self.replace && view.find(key).is_some() {
-            return Err(BUSY_KEY);
-        }
+    /// The time to live, or the moment, in milliseconds.
+    fn ttl_ms(&self) -> Result<i64, Error> {
         let ttl_ms = ochre_structures::number::parse_i64(self.ttl).ok_or(Error::NotInteger)?;
         if ttl_ms < 0 {
             return Err(Error::text("ERR Invalid TTL value, must be >= 0"));
         }
-        let mut entry = self.decode(view.settings())?;
+        Ok(ttl_ms)
+    }
+
+    /// The time to live and the value, of which either may be wrong.
+    fn prepare(&self, settings: &Settings) -> Result<(i64, Entry), Error> {
+        let ttl_ms = self.ttl_ms()?;
+        Ok((ttl_ms, self.decode(settings)?))
+    }
+
+    /// Gives the key its value, whose stripe is held. That the key is there is told
+    /// before anything is that is wrong with the value, as Redis does.
+    fn apply(
+        &self,
+        view: &mut WriteView<'_, '_>,
+        prepared: Result<(i64, Entry), Error>,
+    ) -> Result<(), Error> {
+        let key = self.key;
+        if !self.replace && view.find(key).is_some() {
+            if let Ok((_, entry)) = prepared {
+                view.discard(entry);
+            }
+            return Err(BUSY_KEY);
+        }
+        let (ttl_ms, mut entry) = prepared?;
         let deleted = self.replace && view.remove(key);
         let deadline_ms = match (ttl_ms, self.absolute) {
             (0, _) => None,
@@ -147,6 +166,7 @@ impl<'a> Request<'a> {
                 view.effects.propagate_as(|| vec![recorded(&[b"DEL", key])]);
                 view.modified(key, EventClass::Generic, "del");
             }
+            view.discard(entry);
             return Ok(());
         }
         let (policy, now_ms) = (view.settings().access_policy, view.now_ms());
@@ -187,10 +207,14 @@ impl<'a> Request<'a> {
     }
 }
 
-fn restore(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    Request::parse(args)?.apply(view)?;
-    out.ok();
-    Ok(Flow::Done)
+fn restore<'a>(settings: &Settings, args: &mut Args<'a>) -> Result<Prepared<'a>, Error> {
+    let request = Request::parse(args)?;
+    let prepared = request.prepare(settings);
+    Ok(Box::new(move |view, out| {
+        request.apply(view, prepared)?;
+        out.ok();
+        Ok(Flow::Done)
+    }))
 }
 
 #[cfg(test)]

@@ -45,8 +45,6 @@ pub(super) struct FileWriter {
     kept: Mark,
     /// What a failure left behind here could not be cut off yet.
     uncut: Option<u64>,
-    /// A sync failed, and not all that it concerned could be written again.
-    has_gap: bool,
     synced_at: Instant,
     policy: AppendFsync,
     /// `aof-timestamp-enabled`
@@ -96,7 +94,6 @@ impl FileWriter {
             cursor,
             file,
             uncut: None,
-            has_gap: false,
             synced_at: Instant::now(),
             policy: server.live().config.persistence.append_fsync,
             stamps: false,
@@ -309,7 +306,7 @@ impl FileWriter {
         self.succeeded();
         self.aof()
             .offsets
-            .durable
+            .synced
             .store(self.synced.offset, Ordering::SeqCst);
         tell_workers(&self.server, Tell::Waiting);
         self.server.persistence.waits.serve(&self.server);
@@ -331,7 +328,7 @@ impl FileWriter {
             self.server
                 .log
                 .warning("AOF write error looks solved. The server can write again.");
-            if std::mem::take(&mut self.has_gap) {
+            if self.aof().has_gap() {
                 // A new base holds what the disk may have dropped.
                 self.server.persistence.jobs.schedule_rewrite();
             }
@@ -344,7 +341,9 @@ impl FileWriter {
         let (what, error, whole) = match failure {
             Failure::Write(error) => ("writing", error, self.written),
             Failure::Sync(error) => {
-                self.has_gap |= self.kept.offset > self.synced.offset;
+                if self.kept.offset > self.synced.offset {
+                    self.aof().open_gap(self.synced.offset, self.kept.offset);
+                }
                 ("syncing", error, self.kept)
             }
         };

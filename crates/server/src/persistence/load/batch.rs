@@ -1,15 +1,17 @@
 //! The entries of batches: decoded, gathered by stripe, inserted many at a time.
 //!
-//! A stripe's table that gets many entries at once grows while it is in the cache, and
-//! so do the entries whose place it must compute anew when it grows: inserted as they
-//! come, they would be fetched from memory several times each.
+//! A stripe that gets many entries at once is locked once, and the memory that each needs
+//! is fetched while others are inserted.
 
-use ochre_rdb::{Batch, Item, RawEntry, RdbErrorKind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ochre_rdb::{Batch, LyingEntry, RdbErrorKind};
 use ochre_store::load::{Existing, Loaded};
 use ochre_store::{Entry, Store};
 use ochre_structures::hash::hash_bytes;
 
 use super::{ExpiredKeys, LoadCounts, LoadError, LoadFault, LoadOptions};
+use crate::commands::string::value as string;
 use crate::persistence::restore;
 
 /// How much of a key an error or a line of the log quotes.
@@ -21,11 +23,9 @@ const EMPTY_NOTES_MAX: u64 = 10;
 /// How many entries ahead the table's bucket and the entry are fetched.
 const AHEAD: usize = 6;
 
-/// How many entries are gathered before they are inserted, at least; 24 bytes each.
-const GATHERED_MIN: usize = 1 << 19;
-
-/// Of what is inserted already, this part may be gathered besides.
-const GATHERED_SHARE: usize = 2;
+/// How many entries are gathered before they are inserted: enough that a stripe gets
+/// many at once, few enough that they are in a cache still.
+const GATHERED: usize = 1 << 17;
 
 /// An entry on its way.
 struct Arrival {
@@ -45,10 +45,31 @@ impl Arrival {
     }
 }
 
+/// How many keys the file says that each database has.
+pub(super) struct SizeHints(Vec<AtomicU64>);
+
+impl SizeHints {
+    pub(super) fn new(databases: usize) -> Self {
+        Self((0..databases).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    pub(super) fn note(&self, database: u32, keys: u64) {
+        if let Some(hint) = self.0.get(database as usize) {
+            hint.store(keys, Ordering::Relaxed);
+        }
+    }
+
+    fn keys(&self, database: u16) -> u64 {
+        let hint = self.0.get(usize::from(database));
+        hint.map_or(0, |hint| hint.load(Ordering::Relaxed))
+    }
+}
+
 /// One thread's insertions, with its room for them.
 pub(super) struct Inserter<'j> {
     store: &'j Store,
     options: &'j LoadOptions,
+    hints: &'j SizeHints,
     pub(super) counts: LoadCounts,
     pub(super) notes: Vec<String>,
     /// Entries not inserted yet, by stripe.
@@ -61,12 +82,18 @@ pub(super) struct Inserter<'j> {
 
 impl<'j> Inserter<'j> {
     /// The insertions of thread `number`.
-    pub(super) fn new(store: &'j Store, options: &'j LoadOptions, number: usize) -> Self {
+    pub(super) fn new(
+        store: &'j Store,
+        options: &'j LoadOptions,
+        hints: &'j SizeHints,
+        number: usize,
+    ) -> Self {
         let stripes = store.stripes.count();
         let first = stripes * number / options.threads.max(1);
         Self {
             store,
             options,
+            hints,
             counts: LoadCounts::default(),
             notes: Vec::new(),
             gathered: (0..stripes).map(|_| Vec::new()).collect(),
@@ -78,39 +105,65 @@ impl<'j> Inserter<'j> {
     /// Takes the entries of a batch; returns how many there were.
     pub(super) fn take(&mut self, batch: &Batch) -> Result<u64, LoadError> {
         let before = self.waiting;
-        for item in batch.items() {
-            if let Item::Entry(raw) = item? {
-                self.take_entry(&raw)?;
-            }
+        for entry in batch.entries() {
+            self.take_entry(entry)?;
         }
         let taken = (self.waiting - before) as u64;
-        let inserted = usize::try_from(self.counts.keys).unwrap_or(usize::MAX);
-        if self.waiting >= GATHERED_MIN.max(inserted / GATHERED_SHARE) {
+        if self.waiting >= GATHERED {
             self.insert()?;
         }
         Ok(taken)
     }
 
-    fn take_entry(&mut self, raw: &RawEntry<'_>) -> Result<(), LoadError> {
+    #[inline]
+    fn take_entry(&mut self, lying: LyingEntry<'_>) -> Result<(), LoadError> {
         let (options, databases) = (self.options, self.store.databases());
-        let Some(db) = u16::try_from(raw.database)
+        let database = lying.database();
+        let Some(db) = u16::try_from(database)
             .ok()
             .filter(|&db| usize::from(db) < databases)
         else {
             let fault = LoadFault::Database {
-                database: raw.database,
+                database,
                 databases,
             };
-            return Err(LoadError::new(raw.value_offset, fault));
+            return Err(LoadError::new(lying.value_offset(), fault));
         };
-        let mut digits = itoa::Buffer::new();
-        let key = raw.key.as_bytes(&mut digits);
-        let is_past = raw.expiry_ms.is_some_and(|at| at < options.now_ms);
+        let expiry_ms = lying.expiry_ms();
+        let is_past = expiry_ms.is_some_and(|at| at < options.now_ms);
         if is_past && options.expired == ExpiredKeys::Drop {
             self.counts.expired += 1;
             return Ok(());
         }
-        let value = match raw.decode(options.validation) {
+        let (hash, entry) = if let Some((key, text)) = lying.plain_text() {
+            let entry = Entry::new(key, string::payload(text), expiry_ms);
+            (hash_bytes(key), entry)
+        } else {
+            match self.decode(lying)? {
+                Some(decoded) => decoded,
+                None => return Ok(()),
+            }
+        };
+        let settings = &options.settings;
+        let clock = restore::access_clock(settings.access_policy, options.now_ms, lying.access());
+        entry.set_access(clock);
+        let run = &mut self.gathered[self.store.stripe_of_hash(hash) as usize];
+        run.push(Arrival {
+            hash,
+            entry,
+            origin: lying.value_offset() << u16::BITS | u64::from(db),
+        });
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// The entry and the hash of its key; `None` for one that is empty and left out.
+    #[inline(never)]
+    fn decode(&mut self, lying: LyingEntry<'_>) -> Result<Option<(u64, Entry)>, LoadError> {
+        let raw = lying.raw()?;
+        let mut digits = itoa::Buffer::new();
+        let key = raw.key.as_bytes(&mut digits);
+        let value = match raw.decode(self.options.validation) {
             Ok(value) => value,
             Err(error) if matches!(error.kind, RdbErrorKind::Empty) => {
                 self.counts.empty += 1;
@@ -118,25 +171,16 @@ impl<'j> Inserter<'j> {
                     let key = quoted(key).escape_ascii().to_string();
                     self.notes.push(format!("Skipping empty key: {key}"));
                 }
-                return Ok(());
+                return Ok(None);
             }
             Err(error) => return Err(error.into()),
         };
-        let settings = &options.settings;
+        let settings = &self.options.settings;
         let entry = restore::entry(key, value, raw.expiry_ms, settings).map_err(|error| {
             let key = quoted(key).to_vec();
             LoadError::new(raw.value_offset, LoadFault::Value { key, error })
         })?;
-        let clock = restore::access_clock(settings.access_policy, options.now_ms, raw.access);
-        entry.set_access(clock);
-        let hash = hash_bytes(key);
-        self.gathered[self.store.stripe_of_hash(hash) as usize].push(Arrival {
-            hash,
-            entry,
-            origin: raw.value_offset << u16::BITS | u64::from(db),
-        });
-        self.waiting += 1;
-        Ok(())
+        Ok(Some((hash_bytes(key), entry)))
     }
 
     /// Inserts what was gathered.
@@ -158,7 +202,9 @@ impl<'j> Inserter<'j> {
             };
             let db = run[0].db();
             let of_db = run.iter().take_while(|arrival| arrival.db() == db);
-            stripe.reserve_load(db, of_db.count());
+            let expected = self.hints.keys(db) / u64::from(stripes);
+            let expected = usize::try_from(expected).unwrap_or(usize::MAX);
+            stripe.reserve_load(db, of_db.count(), expected);
             let mut run = run.drain(..);
             while let Some(arrival) = run.next() {
                 if let Some(ahead) = run.as_slice().get(AHEAD) {

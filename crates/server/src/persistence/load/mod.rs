@@ -9,15 +9,16 @@
 //! Every thread takes a batch from the one reader in turn, which only finds where items
 //! end (and sums them up), then decodes the batch's entries and gathers them by stripe.
 //! When it has gathered enough it inserts them: one lock for all entries of a stripe,
-//! one stripe at a time. What is no entry (facts about the file, function libraries)
+//! one stripe at a time. The file says how many keys a database has, so a stripe's table
+//! is made as large as it will be, once. What is no entry (facts about the file, function libraries)
 //! goes to a [`LoadSink`] in the order of the file.
 //!
 //! Nobody else may work on the store. After an error the store holds a part of the
 //! keys.
 //!
-//! Invariant: memory in flight is a few batches, and 24 bytes for each entry gathered,
-//! of which there are few beside those inserted; nothing is sized by what the file
-//! announces.
+//! Invariant: memory in flight is a few batches, and 24 bytes for each of the entries
+//! gathered, whose number is bounded; what the file announces is believed up to a small
+//! multiple of what came already.
 
 mod batch;
 mod error;
@@ -25,6 +26,7 @@ mod error;
 mod tests;
 
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ use ochre_store::load::Existing;
 use ochre_store::{Settings, Store};
 use parking_lot::Mutex;
 
-use batch::Inserter;
+use batch::{Inserter, SizeHints};
 pub use error::{LoadError, LoadFault};
 
 /// How many bytes of the file a batch has, about: enough for the threads to meet rarely,
@@ -51,18 +53,44 @@ pub enum ExpiredKeys {
     Keep,
 }
 
+/// What a thread does before it works.
+#[derive(Clone)]
+pub struct ThreadBegin(Arc<dyn Fn() + Send + Sync>);
+
+impl ThreadBegin {
+    /// It does this.
+    pub fn new(begin: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(begin))
+    }
+}
+
+impl Default for ThreadBegin {
+    /// Nothing.
+    fn default() -> Self {
+        Self::new(|| {})
+    }
+}
+
+impl std::fmt::Debug for ThreadBegin {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("ThreadBegin")
+    }
+}
+
 /// How to load.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
     /// How many threads work, the caller's included; at least one.
     pub threads: usize,
+    /// What the others do first.
+    pub begin: ThreadBegin,
     pub expired: ExpiredKeys,
     /// What is done about keys that are there already, those of this file included. Of
     /// two of one name in the file itself, which Redis never writes, either may stay.
     pub existing: Existing,
     pub checksum: ChecksumPolicy,
-    /// How much of each value is checked. Members of small packed values are looked at
-    /// for duplicates only by [`Validation::Full`].
+    /// How much of each value is checked. Members and fields that come one by one are
+    /// found to be distinct by making tables of them, so [`Validation::Packed`] is all.
     pub validation: Validation,
     /// The thresholds by which values get their encodings.
     pub settings: Settings,
@@ -171,7 +199,9 @@ pub fn load<R: Read + Send>(
         store,
         options,
         progress,
+        hints: SizeHints::new(store.databases()),
         source: Mutex::new(Source {
+            database: 0,
             reader: Reader::new(input, options.checksum),
             sink,
             checksum: ChecksumState::Absent,
@@ -186,7 +216,10 @@ pub fn load<R: Read + Send>(
             let job = &job;
             let started = std::thread::Builder::new()
                 .name(format!("ochre-load-{number}"))
-                .spawn_scoped(scope, move || job.work(number));
+                .spawn_scoped(scope, move || {
+                    (job.options.begin.0)();
+                    job.work(number);
+                });
             if started.is_err() {
                 // Fewer do the work then.
                 break;
@@ -215,6 +248,7 @@ struct Job<'j, R> {
     store: &'j Store,
     options: &'j LoadOptions,
     progress: &'j LoadProgress,
+    hints: SizeHints,
     source: Mutex<Source<'j, R>>,
     counts: Mutex<LoadCounts>,
     /// The failure that comes first in the file, of those met.
@@ -223,6 +257,8 @@ struct Job<'j, R> {
 }
 
 struct Source<'j, R> {
+    /// The database that a hint about sizes concerns.
+    database: u32,
     reader: Reader<R>,
     sink: &'j mut dyn LoadSink,
     checksum: ChecksumState,
@@ -231,7 +267,7 @@ struct Source<'j, R> {
 
 impl<R: Read + Send> Job<'_, R> {
     fn work(&self, number: usize) {
-        let mut inserter = Inserter::new(self.store, self.options, number);
+        let mut inserter = Inserter::new(self.store, self.options, &self.hints, number);
         let mut used = None;
         while !self.failed.load(Ordering::Relaxed) {
             if self.progress.is_aborted() {
@@ -290,7 +326,7 @@ impl<R: Read + Send> Job<'_, R> {
         self.progress
             .bytes
             .store(source.reader.offset(), Ordering::Relaxed);
-        let facts = source.take_facts(&batch);
+        let facts = source.take_facts(&batch, &self.hints);
         facts.inspect_err(|_| source.ended = true)?;
         Ok(Some(batch))
     }
@@ -308,7 +344,7 @@ impl<R: Read + Send> Job<'_, R> {
 }
 
 impl<R> Source<'_, R> {
-    fn take_facts(&mut self, batch: &Batch) -> Result<(), LoadError> {
+    fn take_facts(&mut self, batch: &Batch, hints: &SizeHints) -> Result<(), LoadError> {
         let mut digits = (itoa::Buffer::new(), itoa::Buffer::new());
         for item in batch.facts() {
             match item? {
@@ -325,11 +361,9 @@ impl<R> Source<'_, R> {
                     return Err(LoadError::new(batch.offset(), fault));
                 }
                 Item::Eof(checksum) => self.checksum = checksum,
-                // Hints, which are not to be trusted, and what entries carry themselves.
-                Item::SelectDb(_)
-                | Item::ResizeDb { .. }
-                | Item::SlotInfo { .. }
-                | Item::Entry(_) => (),
+                Item::SelectDb(database) => self.database = database,
+                Item::ResizeDb { keys, .. } => hints.note(self.database, keys),
+                Item::SlotInfo { .. } | Item::Entry(_) => (),
             }
         }
         Ok(())

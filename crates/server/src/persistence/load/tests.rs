@@ -38,6 +38,7 @@ fn options(threads: usize) -> LoadOptions {
     LoadOptions {
         delay_us: 0,
         threads,
+        begin: ThreadBegin::default(),
         expired: ExpiredKeys::Keep,
         existing: Existing::Refuse,
         checksum: ChecksumPolicy::Verify,
@@ -47,7 +48,7 @@ fn options(threads: usize) -> LoadOptions {
     }
 }
 
-fn store() -> std::sync::Arc<Store> {
+fn store() -> Arc<Store> {
     Store::start(64, 16).unwrap().0
 }
 

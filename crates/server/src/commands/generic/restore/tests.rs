@@ -76,6 +76,32 @@ fn a_key_that_is_there_stays() {
     check(&["SET k 1"], "RESTORE k 0", "", "0 changes; nothing; ");
 }
 
+/// The order in which redis-server finds fault, although here the payload is decoded
+/// before anything is known of the key.
+#[test]
+fn a_key_that_is_there_is_told_before_its_time_to_live_and_that_before_its_payload() {
+    const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+    const NEGATIVE: &str = "ERR Invalid TTL value, must be >= 0";
+    const BUSY: &str = "BUSYKEY Target key name already exists.";
+    const FOOTER: &str = "ERR DUMP payload version or checksum are wrong";
+    for (line, expected) in [
+        ("RESTORE there 0 bad", BUSY),
+        ("RESTORE there x bad", BUSY),
+        ("RESTORE there -1 bad", BUSY),
+        ("RESTORE there 0 bad WHAT", "ERR syntax error"),
+        (
+            "RESTORE there 0 bad IDLETIME -1",
+            "ERR Invalid IDLETIME value, must be >= 0",
+        ),
+        ("RESTORE there 0 bad REPLACE", FOOTER),
+        ("RESTORE new x bad", NOT_INTEGER),
+        ("RESTORE new -1 bad", NEGATIVE),
+        ("RESTORE new 0 bad", FOOTER),
+    ] {
+        assert_eq!(trial::refusal(&["SET there 1"], line), expected, "{line}");
+    }
+}
+
 #[test]
 fn every_value_comes_back() {
     let settings = Settings::default();

@@ -87,7 +87,7 @@ pub fn persistence(facts: &Facts<'_>, page: &mut Page) {
     page.line("module_fork_in_progress", 0);
     page.line("module_fork_last_cow_size", 0);
     if aof.phase() != Phase::Off {
-        let unwritten = persistence.journal.end().saturating_sub(aof.durable());
+        let unwritten = persistence.journal.end().saturating_sub(aof.synced());
         page.line("aof_current_size", aof.current_bytes());
         page.line("aof_base_size", aof.base_bytes());
         page.line("aof_pending_rewrite", 0);
