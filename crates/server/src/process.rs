@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
 use crate::config::choices::OomScoreAdj;
-use crate::scheduling;
+use crate::scheduling::{self, Share};
 
 /// Descriptors kept for listening, files and the reactors.
 pub const RESERVED_DESCRIPTORS: u64 = 32;
@@ -77,7 +77,7 @@ pub fn adjust_oom_score(config: &Config) -> io::Result<()> {
 pub fn set_allocator_thread(on: bool) {
     let set = move || {
         // That thread is like the one that starts it; and it may give back much at once.
-        let _ = scheduling::give_way();
+        let _ = scheduling::give_way(Share::Small);
         // Where the allocator was built without it, memory is given back as it is freed.
         let _ = tikv_jemalloc_ctl::background_thread::write(on);
     };

@@ -9,20 +9,36 @@
 use std::io;
 use std::time::Duration;
 
-/// What background threads ask for: longer than what a thread gets that does not ask. Not
+/// What those ask for who let others go first: longer than what a thread gets that does not ask. Not
 /// much longer, as it is also how long a thread that holds an allocator's lock may have to
 /// wait for its next turn.
-const BACKGROUND_TURN: Duration = Duration::from_millis(10);
-/// About a tenth of a worker's share of a processor.
-const NICENESS: i32 = 10;
+const LONG_TURN: Duration = Duration::from_millis(10);
+
+/// How much of a processor a thread gets where others want it, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// As much as a worker.
+    Full,
+    /// About a tenth of a worker's.
+    Small,
+}
+
+impl Share {
+    fn niceness(self) -> i32 {
+        match self {
+            Self::Full => 0,
+            Self::Small => 10,
+        }
+    }
+}
 
 /// Makes the calling thread, and those it starts from now on, give way to every other
-/// thread. Linux up to 6.11 heeds the smaller share, not the longer turn.
+/// thread that becomes ready. Linux up to 6.11 heeds the share, not the longer turn.
 ///
 /// # Errors
 /// When the system refuses, or knows nothing of the sort.
 #[cfg(target_os = "linux")]
-pub fn give_way() -> io::Result<()> {
+pub fn give_way(share: Share) -> io::Result<()> {
     /// `struct sched_attr` of sched_setattr(2) in its first version.
     #[repr(C)]
     struct Attributes {
@@ -40,9 +56,9 @@ pub fn give_way() -> io::Result<()> {
         size: size_of::<Attributes>() as u32,
         policy: libc::SCHED_OTHER as u32,
         flags: 0,
-        nice: NICENESS,
+        nice: share.niceness(),
         priority: 0,
-        runtime_ns: BACKGROUND_TURN.as_nanos() as u64,
+        runtime_ns: LONG_TURN.as_nanos() as u64,
         deadline_ns: 0,
         period_ns: 0,
     };
@@ -61,7 +77,7 @@ pub fn give_way() -> io::Result<()> {
 /// # Errors
 /// Always.
 #[cfg(not(target_os = "linux"))]
-pub fn give_way() -> io::Result<()> {
+pub fn give_way(_share: Share) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -74,10 +90,10 @@ mod tests {
     #[test]
     fn a_thread_gives_way_with_those_it_starts() {
         std::thread::spawn(|| {
-            give_way().unwrap();
-            assert_eq!(getpriority_process(Some(gettid())).unwrap(), NICENESS);
+            give_way(Share::Small).unwrap();
+            assert_eq!(getpriority_process(Some(gettid())).unwrap(), 10);
             let started = std::thread::spawn(|| getpriority_process(Some(gettid())).unwrap());
-            assert_eq!(started.join().unwrap(), NICENESS);
+            assert_eq!(started.join().unwrap(), 10);
         })
         .join()
         .unwrap();

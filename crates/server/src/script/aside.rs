@@ -30,6 +30,7 @@ use crate::commands::spec::{TimeoutReply, Until, Wait};
 use crate::commands::table::Known;
 use crate::execute::{self, Call, Local, Role, write_error};
 use crate::gates;
+use crate::scheduling::{self, Share};
 use crate::server::{Server, WORKER_STACK_BYTES};
 use crate::session::{Session, Tracking};
 use crate::threads::{self, Duty};
@@ -141,6 +142,9 @@ pub fn start(server: Arc<Server>) -> std::io::Result<JoinHandle<()>> {
         .stack_size(WORKER_STACK_BYTES)
         .spawn(move || {
             threads::begin(Duty::Serving, &server.live().config, &server.log);
+            // It matters to the one client only that a script takes long. What the system
+            // does not offer costs the others some waiting.
+            let _ = scheduling::give_way(Share::Full);
             let mut local = Local::new(server.commands.len());
             local.role = Role::Aside;
             while let Some(task) = server.aside.next() {
