@@ -29,17 +29,19 @@ pub enum Garbage {
 }
 
 impl Garbage {
-    /// Whether dropping it takes longer than handing it over.
-    fn is_large(&self) -> bool {
-        const LARGE: usize = 64;
+    /// How many allocations dropping it frees, roughly.
+    fn effort(&self) -> usize {
         match self {
-            Self::Entry(entry) => entry.object().is_some_and(|o| o.free_effort() > LARGE),
-            Self::Object(object) => object.free_effort() > LARGE,
-            Self::Table(table) => table.len() > LARGE,
-            Self::Part(_) => true,
+            Self::Entry(entry) => entry.object().map_or(1, Object::free_effort),
+            Self::Object(object) => object.free_effort(),
+            Self::Table(table) => table.len(),
+            Self::Part(_) => LARGE,
         }
     }
 }
+
+/// What costs more to drop than this is left to the freeing thread.
+const LARGE: usize = 65;
 
 impl std::fmt::Debug for Garbage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,14 +60,31 @@ pub type GarbageList = SmallVec<[Garbage; 2]>;
 /// The way to the freeing thread.
 #[derive(Debug)]
 pub struct Freer {
-    queue: Mutex<Sender<Garbage>>,
+    queue: Mutex<Sender<Dropped>>,
     state: Arc<State>,
+}
+
+/// What is handed over, and what it will cost.
+#[derive(Debug)]
+struct Dropped {
+    item: Garbage,
+    effort: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     pending: AtomicUsize,
+    /// The sum of what the pending ones cost.
+    effort: AtomicUsize,
     freed: AtomicU64,
+}
+
+impl State {
+    /// Something that cost this much is pending no more.
+    fn settle(&self, effort: usize) {
+        self.effort.fetch_sub(effort, Ordering::Relaxed);
+        self.pending.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Freer {
@@ -99,19 +118,22 @@ impl Freer {
             return;
         }
         for item in garbage.drain(..) {
-            if item.is_large() {
-                self.hand_over(item);
+            let effort = item.effort();
+            if effort >= LARGE {
+                self.hand_over(Dropped { item, effort });
             }
         }
     }
 
     #[cold]
-    fn hand_over(&self, item: Garbage) {
+    fn hand_over(&self, dropped: Dropped) {
         self.state.pending.fetch_add(1, Ordering::Relaxed);
-        if let Err(returned) = self.queue.lock().send(item) {
+        self.state
+            .effort
+            .fetch_add(dropped.effort, Ordering::Relaxed);
+        if let Err(returned) = self.queue.lock().send(dropped) {
             // The thread is gone, as happens while the process ends.
-            drop(returned);
-            self.state.pending.fetch_sub(1, Ordering::Relaxed);
+            self.state.settle(returned.0.effort);
         }
     }
 
@@ -130,17 +152,17 @@ impl Freer {
     }
 }
 
-fn free_all(receiver: &Receiver<Garbage>, state: &State) {
+fn free_all(receiver: &Receiver<Dropped>, state: &State) {
     let mut turn = Turn::begin(state);
-    while let Ok(garbage) = receiver.recv() {
-        match garbage {
+    while let Ok(Dropped { item, effort }) = receiver.recv() {
+        match item {
             Garbage::Entry(entry) => free_entry(entry, &mut turn),
             Garbage::Object(object) => free_object(object, &mut turn),
             Garbage::Table(table) => free_table(table, &mut turn),
             Garbage::Part(part) => drop(part),
         }
         turn.end_slice();
-        state.pending.fetch_sub(1, Ordering::Relaxed);
+        state.settle(effort);
         state.freed.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -173,8 +195,12 @@ struct Turn<'s> {
 }
 
 impl<'s> Turn<'s> {
-    /// How long others may have to wait for the core for each value that waits here.
-    const PER_PENDING: Duration = Duration::from_micros(50);
+    /// How long others may have to wait for the core: where little waits here, about what
+    /// it costs to change places; and that once more for each so many allocations.
+    const SHORTEST: Duration = Duration::from_micros(50);
+    const LONGER_EACH: usize = 1 << 18;
+    /// In any case.
+    const LONGEST: Duration = Duration::from_millis(1);
 
     fn begin(state: &'s State) -> Self {
         Self {
@@ -185,8 +211,9 @@ impl<'s> Turn<'s> {
 
     /// Offers the core to others if the turn has lasted long enough.
     fn end_slice(&mut self) {
-        let pending = u32::try_from(self.state.pending.load(Ordering::Relaxed));
-        let turn = Self::PER_PENDING.saturating_mul(pending.unwrap_or(u32::MAX));
+        let waiting = self.state.effort.load(Ordering::Relaxed) / Self::LONGER_EACH;
+        let times = u32::try_from(waiting + 1).unwrap_or(u32::MAX);
+        let turn = Self::SHORTEST.saturating_mul(times).min(Self::LONGEST);
         if self.began.elapsed() >= turn {
             std::thread::yield_now();
             self.began = Instant::now();
@@ -207,6 +234,7 @@ mod tests {
         drop(freer);
         handle.join().unwrap();
         assert_eq!(state.pending.load(Ordering::Relaxed), 0);
+        assert_eq!(state.effort.load(Ordering::Relaxed), 0);
         state.freed.load(Ordering::Relaxed)
     }
 
@@ -262,7 +290,7 @@ mod tests {
             Object::SortedSet(sorted),
         ];
         for object in objects {
-            assert!(object.free_effort() > 64, "{}", object.encoding_name());
+            assert!(object.free_effort() >= LARGE, "{}", object.encoding_name());
             assert_eq!(freed_by([Garbage::Object(Box::new(object))]), 1);
         }
     }
