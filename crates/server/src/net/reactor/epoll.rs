@@ -147,7 +147,7 @@ pub(super) fn tick<H: Handler>(
     // What was withheld during the flush has no mark yet, which the worker sets when the
     // tick is over.
     let unmarked = core.withheld.has_unmarked();
-    let busy = unmarked || !core.dirty.is_empty() || !epoll.turns.is_empty();
+    let busy = unmarked || !core.dirty.is_empty() || !epoll.turns.is_empty() || handler.has_work();
     let timeout = if busy || !core.wake.may_sleep() {
         Some(Duration::ZERO)
     } else {

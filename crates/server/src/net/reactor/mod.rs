@@ -132,6 +132,12 @@ pub trait Handler {
     /// was not empty becomes empty (hence about once per tick for a connection that sends).
     fn drained(&mut self, reactor: &mut Reactor, token: Token);
 
+    /// Whether something is to be done before the reactor sleeps, for instance since a
+    /// connection has drained at the tick's start.
+    fn has_work(&self) -> bool {
+        false
+    }
+
     /// A [`Waker`] was used since the last call.
     fn woken(&mut self, reactor: &mut Reactor);
 

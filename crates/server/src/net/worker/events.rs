@@ -79,6 +79,10 @@ impl Handler for Desk {
         }
     }
 
+    fn has_work(&self) -> bool {
+        !self.working.is_empty()
+    }
+
     fn woken(&mut self, reactor: &mut Reactor) {
         self.local.withholding = self.server.persistence.withholds();
         reactor.withhold(self.local.withholding);
