@@ -207,7 +207,7 @@ impl Sorted {
         }
         let elements = collection.elements(0..collection.len());
         let order = if stores_unsorted_set {
-            weights::by_bytes(&elements, options.order)
+            weights::by_bytes(&elements, options)
         } else {
             weights::order(view, &elements, options)?
         };
