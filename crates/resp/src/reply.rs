@@ -417,9 +417,14 @@ impl Reply {
 
     #[inline]
     fn header(&mut self, kind: u8, value: i64) {
-        if (0..10).contains(&value) {
-            self.raw(&[kind, b'0' + value as u8, b'\r', b'\n']);
-            return;
+        // Most numbers are small: lengths above all.
+        match value {
+            0..10 => return self.raw(&[kind, b'0' + value as u8, b'\r', b'\n']),
+            10..100 => {
+                let [tens, units] = [value / 10, value % 10].map(|digit| b'0' + digit as u8);
+                return self.raw(&[kind, tens, units, b'\r', b'\n']);
+            }
+            _ => {}
         }
         let mut buffer = itoa::Buffer::new();
         self.bytes.push(kind);

@@ -2,6 +2,7 @@
 
 use ochre_store::Settings;
 use ochre_store::clock::AccessPolicy;
+use ochre_store::value::list::NodeLimit;
 
 use crate::config::Config;
 use crate::config::choices::{EvictionPolicy, RdbVersion};
@@ -42,7 +43,8 @@ fn settings_of(config: &Config) -> Settings {
         set_max_listpack_value: size(encodings.set_max_listpack_value_bytes),
         zset_max_listpack_entries: size(encodings.zset_max_listpack_entries),
         zset_max_listpack_value: size(encodings.zset_max_listpack_value_bytes),
-        list_max_listpack_size: i64::from(encodings.list_max_listpack_size),
+        list_node_limit: NodeLimit::from_config(i64::from(encodings.list_max_listpack_size))
+            .with_packed_threshold(config.list_packed_threshold_bytes),
         stream_node_max_bytes: size(encodings.stream_node_max_bytes),
         stream_node_max_entries: size(encodings.stream_node_max_entries),
         hll_sparse_max_bytes: size(encodings.hll_sparse_max_bytes),

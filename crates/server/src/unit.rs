@@ -477,22 +477,19 @@ impl<'s> Unit<'s> {
         }
         let by = call.session.id();
         tell(call.server, &mut self.held, &self.effects, by, &mut wakes);
-        self.held = self.store.stripes.none();
+        let Self {
+            held, mut effects, ..
+        } = self;
+        drop(held);
         wakes.wake(call.server);
         // Whoever follows the journal is woken once a tick, not once a unit.
         call.local.has_recorded |= is_recording;
-        self.settle(call);
-        postponed
-    }
-
-    /// The effects that need no lock.
-    #[inline]
-    fn settle(self, call: &mut Call<'_>) {
-        let mut effects = self.effects;
+        // The effects that need no lock.
         call.local.stats.expired += effects.expired;
         settle(call.server, &mut effects);
         effects.clear();
         call.local.effects = Some(effects);
+        postponed
     }
 }
 

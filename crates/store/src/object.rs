@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ochre_structures::field_map::FieldMap;
 use ochre_structures::hash::hash_bytes;
-use ochre_structures::list::List;
+use ochre_structures::list::{List, Side};
 use ochre_structures::member_set::MemberSet;
 use ochre_structures::sorted_set::SortedSet;
 use ochre_structures::stream::Stream;
@@ -132,13 +132,13 @@ impl Object {
     }
 
     /// Begins to load what a command touches `step`-th (from 0): on the way to the
-    /// element with this hash, or to the ends. A step reads only what those before it
-    /// have loaded. Returns whether there are more.
+    /// element with this hash, to this end of a list, to the last entry of a stream. A
+    /// step reads only what those before it have loaded. Returns whether there are more.
     #[inline]
-    pub fn prefetch_step(&self, step: usize, hash: u64) -> bool {
+    pub fn prefetch_step(&self, step: usize, hash: u64, end: Side) -> bool {
         match self {
             Self::String(_) => false,
-            Self::List(list) => list.prefetch_step(step),
+            Self::List(list) => list.prefetch_step(step, end),
             Self::SortedSet(set) => set.prefetch_step(step, hash),
             Self::Stream(stream) => stream.prefetch_step(step),
             Self::Hash(map) => map.prefetch_step(step, hash),

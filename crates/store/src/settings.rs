@@ -1,8 +1,11 @@
 //! What the data commands must know of the configuration.
 
+use ochre_structures::list::NodeLimit;
+
 use crate::clock::AccessPolicy;
 
-/// A snapshot of the directives that shape values. Field names are the directives'.
+/// A snapshot of the directives that shape values. Field names are the directives', where
+/// nothing is derived from them.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub hash_max_listpack_entries: usize,
@@ -12,8 +15,8 @@ pub struct Settings {
     pub set_max_listpack_value: usize,
     pub zset_max_listpack_entries: usize,
     pub zset_max_listpack_value: usize,
-    /// Positive: elements per node; -1 to -5: 4 to 64 KB per node.
-    pub list_max_listpack_size: i64,
+    /// What nodes of lists keep to: `list-max-listpack-size`, and DEBUG's threshold.
+    pub list_node_limit: NodeLimit,
     pub stream_node_max_bytes: usize,
     pub stream_node_max_entries: usize,
     pub hll_sparse_max_bytes: usize,
@@ -41,7 +44,7 @@ impl Default for Settings {
             set_max_listpack_value: 64,
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
-            list_max_listpack_size: -2,
+            list_node_limit: NodeLimit::from_config(-2),
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
             hll_sparse_max_bytes: 3000,

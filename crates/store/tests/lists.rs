@@ -1,7 +1,7 @@
 //! Lists through their views against a plain `Vec`, across both encodings.
 
 use ochre_store::entry::encoding_name;
-use ochre_store::value::list::{self, Element, ListMut, ListRef, Place, Side};
+use ochre_store::value::list::{self, Element, ListMut, ListRef, NodeLimit, Place, Side};
 use ochre_store::view::Observed;
 use ochre_store::{Effects, Expiry, Scope, Settings, Store, WriteView};
 use ochre_structures::list::Direction;
@@ -28,7 +28,7 @@ fn with_view<R>(run: impl FnOnce(&mut WriteView<'_, '_>) -> R) -> R {
 
 fn create(view: &mut WriteView<'_, '_>, limit: i64, side: Side, elements: &[&[u8]]) {
     let mut room = Vec::new();
-    let payload = list::payload(side, elements, limit, &mut room);
+    let payload = list::payload(side, elements, NodeLimit::from_config(limit), &mut room);
     view.set(KEY, payload, Expiry::Clear);
 }
 
@@ -45,6 +45,7 @@ fn encoding(view: &WriteView<'_, '_>) -> &'static str {
 }
 
 fn list_mut<'v>(view: &'v mut WriteView<'_, '_>, limit: i64) -> ListMut<'v> {
+    let limit = NodeLimit::from_config(limit);
     ListMut::of(view.find_mut(KEY).expect("the list"), limit).expect("a list")
 }
 

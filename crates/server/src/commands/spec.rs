@@ -3,6 +3,7 @@
 //! and the answers of COMMAND.
 
 use ochre_resp::Reply;
+use ochre_store::value::list::Side;
 use ochre_store::{KeyspaceView, ReadView, Settings, WriteView};
 
 use super::args::Args;
@@ -586,6 +587,8 @@ pub struct Command {
     pub deprecated_since: Option<&'static str>,
     pub replaced_by: Option<&'static str>,
     pub subcommands: &'static [&'static Command],
+    /// The end of a list at which the command works, if it is about one: a hint.
+    pub list_end: Side,
     pub run: Run,
 }
 
@@ -610,6 +613,7 @@ pub const fn command(name: &'static str, group: Group, arity: i32, run: Run) -> 
         deprecated_since: None,
         replaced_by: None,
         subcommands: &[],
+        list_end: Side::Front,
         run,
     }
 }

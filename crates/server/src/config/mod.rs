@@ -90,6 +90,9 @@ pub struct Config {
     /// Whether checksums of dumps are taken for right. No directive: a switch of DEBUG's,
     /// kept here for all workers to see.
     pub skip_checksums: bool,
+    /// From how many bytes on an element of a list gets a node of its own; 0 if it must
+    /// be larger than a node. DEBUG's likewise.
+    pub list_packed_threshold_bytes: u32,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! waiting for any. Where several workers want the same stripes, that would make them
 //! wait for each other, so after a try that failed no stripe is held across stages.
 
+use ochre_store::value::list::Side;
 use ochre_store::{Entry, Store, Stripe};
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -27,9 +28,19 @@ const CAUTIOUS_GROUPS: u32 = 64;
 pub struct Target<'i> {
     pub hash: u64,
     pub key: &'i [u8],
-    /// The first and the last argument behind the key, if the command is about a
-    /// collection.
-    pub ends: Option<[&'i [u8]; 2]>,
+    /// What the command says of its place in a collection, if it is about one.
+    pub aim: Option<Aim<'i>>,
+}
+
+/// Where in a collection a command works.
+#[derive(Clone, Copy)]
+pub struct Aim<'i> {
+    /// The first argument behind the key.
+    pub first: &'i [u8],
+    /// The last argument.
+    pub last: &'i [u8],
+    /// The end of a list.
+    pub end: Side,
 }
 
 /// Loads ahead for one worker.
@@ -71,29 +82,28 @@ impl Ahead {
         }
         let mut entries = SmallVec::<[_; GROUP]>::new();
         for (_, target, stripe) in &held {
-            if let Some(ends) = target.ends
+            if let Some(aim) = target.aim
                 && let Some(database) = stripe.database(db)
                 && let Some(entry) = database
                     .table()
                     .find(target.hash, |entry| entry.key() == target.key)
             {
                 entry.prefetch_object();
-                entries.push((entry, ends));
+                entries.push((entry, aim));
             }
         }
-        let objects: SmallVec<[_; GROUP]> = entries
-            .iter()
-            .filter_map(|(entry, [first, last])| {
-                let object = entry.object()?;
-                Some((object, object.hash_of_named(first, last)))
-            })
-            .collect();
+        let mut objects = SmallVec::<[_; GROUP]>::new();
+        for (entry, aim) in entries {
+            if let Some(object) = entry.object() {
+                objects.push((object, object.hash_of_named(aim.first, aim.last), aim.end));
+            }
+        }
         let mut step = 0;
         let mut is_more = !objects.is_empty();
         while is_more {
             is_more = false;
-            for (object, hash) in &objects {
-                is_more |= object.prefetch_step(step, *hash);
+            for (object, hash, end) in &objects {
+                is_more |= object.prefetch_step(step, *hash, *end);
             }
             step += 1;
         }

@@ -11,7 +11,7 @@ use ochre_store::Hashed;
 use ochre_structures::hash::hash_bytes;
 use smallvec::SmallVec;
 
-use super::ahead::{Ahead, Target};
+use super::ahead::{Ahead, Aim, Target};
 use super::connection::{Connection, Partial, Stall};
 use crate::commands::spec::Group;
 use crate::commands::table::{KeyPlan, Known};
@@ -180,10 +180,10 @@ impl Reader {
             } else {
                 input
             };
-            let argv: SmallVec<[&[u8]; 8]> = self.spans[request.spans.0..request.spans.1]
-                .iter()
-                .map(|span| span.of(source))
-                .collect();
+            let mut argv: SmallVec<[&[u8]; 8]> = SmallVec::new();
+            for span in &self.spans[request.spans.0..request.spans.1] {
+                argv.push(span.of(source));
+            }
             if argv.is_empty() {
                 continue;
             }
@@ -257,10 +257,12 @@ impl Reader {
             targets.push(Target {
                 hash,
                 key: spans[at].of(input),
-                ends: is_collection.then(|| {
+                aim: is_collection.then(|| {
                     let behind = &spans[at + 1..];
-                    [behind.first(), behind.last()]
-                        .map(|span| span.map_or(&[][..], |span| span.of(input)))
+                    let [first, last] = [behind.first(), behind.last()]
+                        .map(|span| span.map_or(&[][..], |span| span.of(input)));
+                    let end = known.command.list_end;
+                    Aim { first, last, end }
                 }),
             });
         }

@@ -21,7 +21,7 @@ use ochre_store::value::sorted_set::{Limits, NewSortedSet};
 use ochre_store::{Entry, Kind, Object, Payload, Settings};
 use ochre_structures::field_map::{FieldDeadline, FieldMap};
 use ochre_structures::intset::Intset;
-use ochre_structures::list::{List, NodeLimit, Side};
+use ochre_structures::list::{List, Side};
 use ochre_structures::listpack::{self, Listpack};
 use ochre_structures::member_set::MemberSet;
 use ochre_structures::sorted_set::SortedSetBuilder;
@@ -113,7 +113,7 @@ fn list_entry(
     settings: &Settings,
     make: impl FnOnce(Payload<'_>) -> Entry,
 ) -> Result<Entry, RestoreError> {
-    let limit = NodeLimit::from_config(settings.list_max_listpack_size);
+    let limit = settings.list_node_limit;
     if let PlainList::Nodes(nodes) = &list
         && let [ListNode::Packed(bytes)] = &nodes[..]
         && !limit.is_exceeded_by(bytes.len(), Listpack(bytes).len())

@@ -9,10 +9,10 @@
 //! Invariant: an entry whose list has become empty is removed by the handler before its
 //! locks are released; until then an empty list is as good as any.
 
-use ochre_structures::list::{Direction, FrozenList, List, NodeLimit, resolve_range};
+use ochre_structures::list::{Direction, FrozenList, List, resolve_range};
 use ochre_structures::listpack::{self, Buffer, Listpack};
 
-pub use ochre_structures::list::{Element, Place, Side};
+pub use ochre_structures::list::{Element, NodeLimit, Place, Side};
 
 use crate::entry::{Entry, Kind, Payload, Value};
 use crate::object::Object;
@@ -173,10 +173,9 @@ fn packed_positions(
 pub fn payload<'b>(
     side: Side,
     elements: &[&[u8]],
-    limit: i64,
+    limit: NodeLimit,
     room: &'b mut Vec<u8>,
 ) -> Payload<'b> {
-    let limit = NodeLimit::from_config(limit);
     let bytes: usize = elements.iter().map(|element| element.len()).sum();
     if limit.is_exceeded_by(listpack::EMPTY.len() + bytes, elements.len()) {
         let mut list = List::new(limit);
@@ -195,18 +194,17 @@ pub fn payload<'b>(
 }
 
 impl<'v> ListMut<'v> {
-    /// The list of an entry; `None` if it is of another type. `limit` is
-    /// `list-max-listpack-size`.
+    /// The list of an entry; `None` if it is of another type. `limit` is that of new
+    /// nodes' size: a large list keeps to the one that it was made with, but for the
+    /// threshold of plain nodes.
     #[inline]
-    pub fn of(entry: EntryMut<'v>, limit: i64) -> Option<Self> {
-        let is_list = matches!(
-            entry.value(),
-            Value::PackedList(_) | Value::Object(Object::List(_))
-        );
-        is_list.then(|| Self {
-            entry,
-            limit: NodeLimit::from_config(limit),
-        })
+    pub fn of(mut entry: EntryMut<'v>, limit: NodeLimit) -> Option<Self> {
+        if let Some(Object::List(list)) = entry.object_mut() {
+            list.set_packed_threshold(limit.packed_threshold());
+        } else if entry.kind() != Kind::PackedList {
+            return None;
+        }
+        Some(Self { entry, limit })
     }
 
     /// The list, for reading.
@@ -286,22 +284,26 @@ impl<'v> ListMut<'v> {
         }
     }
 
-    /// Pushes elements at an end, one after the other. No allocation where there is
-    /// room.
+    /// Pushes elements at an end, one after the other, and returns how many there are
+    /// then. No allocation where there is room.
     #[inline]
-    pub fn push(&mut self, side: Side, elements: &[&[u8]]) {
+    pub fn push(&mut self, side: Side, elements: &[&[u8]]) -> usize {
         self.grow(elements);
         self.edit(
             |list| {
                 for element in elements {
                     list.push(side, element);
                 }
+                list.len()
             },
-            |pack| match side {
-                Side::Front => listpack::prepend_all(pack, elements.iter().rev().copied()),
-                Side::Back => listpack::append_all(pack, elements.iter().copied()),
+            |pack| {
+                match side {
+                    Side::Front => listpack::prepend_all(pack, elements.iter().rev().copied()),
+                    Side::Back => listpack::append_all(pack, elements.iter().copied()),
+                }
+                Listpack(pack.bytes()).len()
             },
-        );
+        )
     }
 
     /// Hands the element at an end to `take`, and removes it. See [`ListMut::shrink`].
@@ -311,14 +313,10 @@ impl<'v> ListMut<'v> {
             Some(Object::List(list)) => list.pop(side, take),
             _ => {
                 let mut pack = self.entry.inner().buffer()?;
-                let all = Listpack(pack.bytes());
-                let position = match side {
-                    Side::Front => all.first(),
-                    Side::Back => all.last(),
-                }?;
-                let taken = take(all.at(position)?);
-                listpack::delete_at(&mut pack, position, 1);
-                Some(taken)
+                match side {
+                    Side::Front => listpack::pop_first(&mut pack, take),
+                    Side::Back => listpack::pop_last(&mut pack, take),
+                }
             }
         }
     }

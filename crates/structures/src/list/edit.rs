@@ -11,36 +11,49 @@ use crate::listpack::{self, Buffer, Listpack};
 impl List {
     /// Adds an element at an end. O(1) but for the bytes of one node.
     pub fn push(&mut self, side: Side, element: &[u8]) {
-        if self.limit.is_large(element.len()) {
-            return self.push_slot(side, Slot::plain(element.to_vec()));
-        }
         let end = match side {
-            Side::Front => 0,
-            Side::Back => self.nodes.len().wrapping_sub(1),
+            Side::Front => self.nodes.front_mut(),
+            Side::Back => self.nodes.back_mut(),
         };
-        if self.admits(end, element) {
-            self.edit_node(end, |strip| match side {
-                Side::Front => listpack::prepend(strip, element),
-                Side::Back => listpack::append(strip, element),
-            });
-        } else {
-            self.push_slot(side, Slot::packed_one(element));
+        match end {
+            Some(slot) if slot.admits(self.limit, element.len()) => {
+                slot.edit(|strip| match side {
+                    Side::Front => listpack::prepend(strip, element),
+                    Side::Back => listpack::append(strip, element),
+                });
+                self.len += 1;
+            }
+            _ if self.limit.is_large(element.len()) => {
+                self.push_slot(side, Slot::plain(element.to_vec()));
+            }
+            _ => self.push_slot(side, Slot::packed_one(element)),
         }
     }
 
     /// Hands the element at an end to `take`, and removes it.
     pub fn pop<R>(&mut self, side: Side, take: impl FnOnce(Element<'_>) -> R) -> Option<R> {
-        let node = match side {
-            Side::Front => 0,
-            Side::Back => self.nodes.len().checked_sub(1)?,
+        let slot = match side {
+            Side::Front => self.nodes.front_mut(),
+            Side::Back => self.nodes.back_mut(),
+        }?;
+        if slot.count() > 1 {
+            let taken = slot.edit(|strip| {
+                let taken = match side {
+                    Side::Front => listpack::pop_first(strip, take),
+                    Side::Back => listpack::pop_last(strip, take),
+                };
+                strip.relax();
+                taken
+            })??;
+            self.len -= 1;
+            return Some(taken);
+        }
+        let taken = take(slot.get(0)?);
+        self.len -= 1;
+        match side {
+            Side::Front => self.nodes.pop_front(),
+            Side::Back => self.nodes.pop_back(),
         };
-        let slot = self.nodes.get(node)?;
-        let index = match side {
-            Side::Front => 0,
-            Side::Back => slot.count() - 1,
-        };
-        let taken = take(slot.get(index)?);
-        self.delete_in_node(node, index, 1);
         Some(taken)
     }
 
@@ -277,10 +290,8 @@ impl List {
     /// Whether this node exists, is packed, and may take `element`.
     #[inline]
     fn admits(&self, node: usize, element: &[u8]) -> bool {
-        self.nodes.get(node).is_some_and(|slot| {
-            self.limit.admits(slot.bytes(), slot.count(), element.len())
-                && slot.listpack().is_some()
-        })
+        let slot = self.nodes.get(node);
+        slot.is_some_and(|slot| slot.admits(self.limit, element.len()))
     }
 }
 

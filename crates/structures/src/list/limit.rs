@@ -11,8 +11,9 @@ const SAFE_BYTES: u32 = 8192;
 pub struct NodeLimit {
     max_bytes: u32,
     max_entries: u32,
-    /// Elements longer than this get a plain node.
-    max_packed_bytes: u32,
+    /// Elements of this many bytes and more get a plain node; 0 for those that are larger
+    /// than a node.
+    packed_threshold: u32,
 }
 
 impl NodeLimit {
@@ -22,31 +23,45 @@ impl NodeLimit {
     #[must_use]
     pub fn from_config(list_max_listpack_size: i64) -> Self {
         match list_max_listpack_size {
-            negative @ ..0 => {
-                let kind = negative.max(-5).unsigned_abs() as u32;
-                let max_bytes = 2048 << kind;
-                NodeLimit {
-                    max_bytes,
-                    max_entries: u32::MAX,
-                    max_packed_bytes: max_bytes,
-                }
-            }
+            negative @ ..0 => NodeLimit {
+                max_bytes: 2048 << negative.max(-5).unsigned_abs(),
+                max_entries: u32::MAX,
+                packed_threshold: 0,
+            },
             entries => NodeLimit {
                 max_bytes: SAFE_BYTES,
                 max_entries: entries.clamp(1, 32_767) as u32,
-                max_packed_bytes: SAFE_BYTES,
+                packed_threshold: 0,
             },
         }
     }
 
-    /// The same limit, but with plain nodes for elements of `bytes` and more: DEBUG
-    /// QUICKLIST-PACKED-THRESHOLD.
+    /// A value of `list-max-listpack-size` that stands for the limit.
+    #[must_use]
+    pub fn to_config(self) -> i64 {
+        match self.max_entries {
+            u32::MAX => -i64::from((self.max_bytes / 2048).ilog2()),
+            entries => i64::from(entries),
+        }
+    }
+
+    /// The same limit, but with plain nodes for elements of `bytes` and more, whatever
+    /// the size of a node: DEBUG QUICKLIST-PACKED-THRESHOLD. With 0, for those that are
+    /// larger than a node.
     #[must_use]
     pub fn with_packed_threshold(self, bytes: u32) -> Self {
         NodeLimit {
-            max_packed_bytes: bytes.saturating_sub(1),
+            packed_threshold: bytes,
             ..self
         }
+    }
+
+    /// From how many bytes on an element gets a plain node; 0 if it must be larger than a
+    /// node.
+    #[inline]
+    #[must_use]
+    pub fn packed_threshold(&self) -> u32 {
+        self.packed_threshold
     }
 
     /// The limit a node must keep to for a list to shrink to a single listpack:
@@ -67,6 +82,7 @@ impl NodeLimit {
     }
 
     /// Whether a listpack of this size with so many elements is beyond the limit.
+    #[inline]
     #[must_use]
     pub fn is_exceeded_by(&self, bytes: usize, entries: usize) -> bool {
         bytes > self.max_bytes as usize || entries > self.max_entries as usize
@@ -74,6 +90,7 @@ impl NodeLimit {
 
     /// Whether a listpack of this size with so many elements may take one more of
     /// `element_bytes`.
+    #[inline]
     #[must_use]
     pub fn admits(&self, bytes: usize, entries: usize, element_bytes: usize) -> bool {
         !self.is_large(element_bytes)
@@ -81,9 +98,13 @@ impl NodeLimit {
     }
 
     /// Whether an element of so many bytes gets a node of its own.
+    #[inline]
     #[must_use]
     pub fn is_large(&self, element_bytes: usize) -> bool {
-        element_bytes > self.max_packed_bytes as usize
+        match self.packed_threshold {
+            0 => element_bytes > self.max_bytes as usize,
+            bytes => element_bytes >= bytes as usize,
+        }
     }
 }
 
@@ -103,6 +124,7 @@ mod tests {
             (i64::MAX, 8192, 32_767),
         ] {
             let limit = NodeLimit::from_config(value);
+            assert_eq!(NodeLimit::from_config(limit.to_config()), limit, "{value}");
             assert!(!limit.is_exceeded_by(bytes, entries), "{value}");
             assert!(limit.is_exceeded_by(bytes + 1, entries), "{value}");
             assert!(limit.is_exceeded_by(bytes, entries + 1), "{value}");
@@ -116,5 +138,9 @@ mod tests {
         assert!(NodeLimit::from_config(8).halved().is_exceeded_by(10, 5));
         let threshold = NodeLimit::from_config(-2).with_packed_threshold(5);
         assert!(threshold.is_large(5) && !threshold.is_large(4));
+        let above = NodeLimit::from_config(-2).with_packed_threshold(10_000);
+        assert!(above.is_large(10_000) && !above.is_large(9999));
+        assert!(!above.admits(7, 0, 9999), "it fits no node that there is");
+        assert_eq!(above.with_packed_threshold(0), NodeLimit::from_config(-2));
     }
 }

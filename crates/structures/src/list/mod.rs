@@ -90,9 +90,10 @@ impl List {
         self.limit
     }
 
-    /// Sets what nodes keep to from now on; those there are stay as they are.
-    pub fn set_limit(&mut self, limit: NodeLimit) {
-        self.limit = limit;
+    /// Sets from how many bytes on an element gets a node of its own from now on, as
+    /// [`NodeLimit::with_packed_threshold`] does; the nodes there are stay as they are.
+    pub fn set_packed_threshold(&mut self, bytes: u32) {
+        self.limit = self.limit.with_packed_threshold(bytes);
     }
 
     /// The number of nodes: `ql_nodes` of DEBUG OBJECT. O(1).
@@ -101,14 +102,17 @@ impl List {
         self.nodes.len()
     }
 
-    /// Begins to load what is touched `step`-th (from 0) on the way to either end:
-    /// spine, node, its bytes. A step reads only what those before it have loaded.
-    /// Returns whether there are more.
+    /// Begins to load what is touched `step`-th (from 0) on the way to an end: spine,
+    /// node, its bytes. A step reads only what those before it have loaded. Returns
+    /// whether there are more.
     #[inline]
-    pub fn prefetch_step(&self, step: usize) -> bool {
-        if let (Some(front), Some(back)) = (self.nodes.front(), self.nodes.back()) {
-            front.prefetch_step(step, Side::Front);
-            back.prefetch_step(step, Side::Back);
+    pub fn prefetch_step(&self, step: usize, side: Side) -> bool {
+        let slot = match side {
+            Side::Front => self.nodes.front(),
+            Side::Back => self.nodes.back(),
+        };
+        if let Some(slot) = slot {
+            slot.prefetch_step(step, side);
         }
         step < 2
     }

@@ -2,8 +2,8 @@
 
 use triomphe::Arc;
 
-use super::Side;
 use super::strip::Strip;
+use super::{NodeLimit, Side};
 use crate::listpack::{self, Buffer, Element, Listpack, parse_integer};
 use crate::table::prefetch_line;
 
@@ -102,6 +102,12 @@ impl Slot {
     #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.bytes as usize
+    }
+
+    /// Whether the node is packed and may take an element of so many bytes.
+    #[inline]
+    pub(super) fn admits(&self, limit: NodeLimit, element_bytes: usize) -> bool {
+        limit.admits(self.bytes(), self.count(), element_bytes) && self.listpack().is_some()
     }
 
     #[inline]

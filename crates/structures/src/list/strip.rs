@@ -27,6 +27,9 @@ const LARGE_BYTES: usize = 1 << 16;
 
 const MAX_BYTES: usize = u32::MAX as usize;
 
+/// What a processor loads at once.
+const LINE_BYTES: usize = 64;
+
 #[derive(Debug)]
 pub(super) struct Strip {
     room: Box<[u8]>,
@@ -48,14 +51,18 @@ impl Strip {
         }
     }
 
-    /// Begins to load an end of the listpack, and its header.
+    /// Begins to load the header of the listpack and what is on either side of an end:
+    /// the last element there, and the room for the next.
     #[inline]
     pub(super) fn prefetch(&self, side: Side) {
-        let start = self.room.as_ptr().wrapping_add(self.start());
-        prefetch_line(start);
-        if side == Side::Back {
-            prefetch_line(self.room.as_ptr().wrapping_add(self.end()).wrapping_sub(64));
-            prefetch_line(self.room.as_ptr().wrapping_add(self.end()));
+        let at = |offset: usize| self.room.as_ptr().wrapping_add(offset);
+        prefetch_line(at(self.start()));
+        match side {
+            Side::Front => prefetch_line(at(self.start()).wrapping_sub(LINE_BYTES)),
+            Side::Back => {
+                prefetch_line(at(self.end()).wrapping_sub(LINE_BYTES));
+                prefetch_line(at(self.end()));
+            }
         }
     }
 

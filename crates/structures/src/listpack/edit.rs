@@ -84,7 +84,32 @@ pub fn replace<'a>(buffer: &mut impl Buffer, position: Position, element: impl I
     };
     let mut entry = Scratch::new();
     encode(element.into(), &mut entry);
-    splice_entries(buffer, position.0, size, &entry, 0, 0);
+    if entry.len() == size {
+        buffer.bytes_mut()[position.0..position.0 + size].copy_from_slice(&entry);
+    } else {
+        splice_entries(buffer, position.0, size, &entry, 0, 0);
+    }
+}
+
+/// Hands the first element to `take`, and removes it.
+#[inline]
+pub fn pop_first<R>(buffer: &mut impl Buffer, take: impl FnOnce(Element<'_>) -> R) -> Option<R> {
+    let mut entries = Listpack(buffer.bytes()).entries();
+    let taken = take(entries.next()?.element);
+    let size = entries.front().0 - HEADER_BYTES;
+    splice_entries(buffer, HEADER_BYTES, size, &[], 0, 1);
+    Some(taken)
+}
+
+/// Hands the last element to `take`, and removes it.
+#[inline]
+pub fn pop_last<R>(buffer: &mut impl Buffer, take: impl FnOnce(Element<'_>) -> R) -> Option<R> {
+    let pack = Listpack(buffer.bytes());
+    let last = pack.entries().next_back()?;
+    let (at, size) = (last.position.0, pack.end() - last.position.0);
+    let taken = take(last.element);
+    splice_entries(buffer, at, size, &[], 0, 1);
+    Some(taken)
 }
 
 /// Removes the element at `position`. Afterwards `position` is that of the

@@ -45,9 +45,26 @@ fn integer_size(value: i64) -> usize {
 }
 
 /// Appends the entry that stores `element` to `out`.
+#[inline]
 pub(super) fn encode(element: Element<'_>, out: &mut Scratch) {
-    let start = out.len();
+    // The two encodings that nearly all elements have, whose back length is one byte.
     match element.canonical() {
+        Element::Int(value @ 0..=127) => {
+            out.push(value as u8);
+            out.push(1);
+        }
+        Element::Str(bytes) if bytes.len() < 64 => {
+            out.push(STRING_6_BIT | bytes.len() as u8);
+            out.extend_from_slice(bytes);
+            out.push(bytes.len() as u8 + 1);
+        }
+        element => encode_any(element, out),
+    }
+}
+
+fn encode_any(element: Element<'_>, out: &mut Scratch) {
+    let start = out.len();
+    match element {
         Element::Int(value) => encode_integer(value, out),
         Element::Str(bytes) => {
             match bytes.len() {

@@ -42,7 +42,7 @@ mod tests;
 pub use buffer::Buffer;
 pub use edit::{
     Place, append, append_all, append_listpack, delete, delete_at, delete_range, insert,
-    insert_all, prepend, prepend_all, replace, retain, split_off,
+    insert_all, pop_first, pop_last, prepend, prepend_all, replace, retain, split_off,
 };
 pub use element::{Element, parse_integer};
 pub use encoding::encoded_len;

@@ -93,17 +93,18 @@ impl Node {
 
     /// Adds an entry, which becomes the last.
     pub(super) fn append<'a>(&mut self, master: StreamId, id: StreamId, pairs: impl Pairs<'a>) {
-        let (live, deleted) = self.counts();
         let own_count = pairs.len();
-        let same_fields = {
-            let mut names = Listpack(&self.bytes).entries();
-            let master_count = names.nth(2).and_then(|entry| entry.element.as_integer());
-            master_count == i64::try_from(own_count).ok()
-                && pairs.clone().all(|(name, _)| {
-                    (names.next()).is_some_and(|master| master.element.eq_bytes(name))
-                })
-        };
-        self.set_counts(live.saturating_add(1), deleted);
+        let mut names = Listpack(&self.bytes).entries();
+        let live =
+            (names.next()).map(|entry| (entry.position, entry.element.as_integer().unwrap_or(0)));
+        // Past the number of deleted entries.
+        let master_count = names.nth(1).and_then(|entry| entry.element.as_integer());
+        let same_fields = master_count == i64::try_from(own_count).ok()
+            && (pairs.clone())
+                .all(|(name, _)| names.next().is_some_and(|own| own.element.eq_bytes(name)));
+        if let Some((position, live)) = live {
+            listpack::replace(&mut self.bytes, position, live.saturating_add(1));
+        }
         let ms = id.ms.wrapping_sub(master.ms) as i64;
         let seq = id.seq.wrapping_sub(master.seq) as i64;
         let count = own_count as i64;

@@ -28,6 +28,12 @@ pub const FLOATS: &[&str] = &[
     "0x1p3", "1.", ".5", "", "abc", "1 ", " 1", "1e", "3.0e3", "0.30000000000000004",
 ];
 
+/// Elements with a NUL among others: where C's functions see the end of a string.
+#[rustfmt::skip]
+pub const NUL_MEMBERS: &[&str] = &[
+    "a\0b", "a\0a", "a\0", "a", "ab", "\0", "\0\0", "", "b\0", "1\x002", "1", "b",
+];
+
 /// Scores of sorted sets.
 #[rustfmt::skip]
 pub const SCORES: &[&str] = &[

@@ -56,6 +56,7 @@ kinds! {
     "field" => |g, out| { let field = member(g); out.push(field) },
     "intmember" => |g, out| { let n = g.rng.between(-300, 300); out.push(n.to_string().into_bytes()) },
     "freshmember" => |g, out| { let n = g.rng.below(1_000); out.push(format!("m{n}").into_bytes()) },
+    "nulmember" => |g, out| pick(g, out, NUL_MEMBERS),
     "score" => |g, out| pick(g, out, SCORES),
     "scoremin" => |g, out| pick(g, out, SCORE_BOUNDS),
     "scoremax" => |g, out| pick(g, out, SCORE_BOUNDS),

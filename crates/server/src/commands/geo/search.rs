@@ -14,69 +14,76 @@ use crate::commands::args::Args;
 use crate::commands::sorted_set::{self, Counted, Name};
 use crate::commands::spec::*;
 
+const SEARCH_COMPLEXITY: &str = "O(N+log(M)) where N is the number of elements in the \
+                                 grid-aligned bounding box area around the shape provided as the \
+                                 filter and M is the number of items inside the shape.";
+const RADIUS_COMPLEXITY: &str = "O(N+log(M)) where N is the number of elements inside the \
+                                 bounding box of the circular area delimited by center and radius \
+                                 and M is the number of items inside the index.";
+
+const UNIT: Arg = one_of(
+    "unit",
+    &[
+        token("m", "M"),
+        token("km", "KM"),
+        token("ft", "FT"),
+        token("mi", "MI"),
+    ],
+);
+const FROM: Arg = one_of(
+    "from",
+    &[
+        string("member").after("FROMMEMBER"),
+        block(
+            "longitude_latitude",
+            &[double("longitude"), double("latitude")],
+        )
+        .after("FROMLONLAT"),
+    ],
+);
+const BY: Arg = one_of(
+    "by",
+    &[
+        block("circle", &[double("radius").after("BYRADIUS"), UNIT]),
+        block(
+            "box",
+            &[double("width").after("BYBOX"), double("height"), UNIT],
+        ),
+    ],
+);
+const ORDER: Arg = one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt();
+const COUNT: Arg = block(
+    "count",
+    &[integer("count").after("COUNT"), token("any", "ANY").opt()],
+)
+.opt();
+/// Of GEORADIUS, which is older than ANY.
+const RADIUS_COUNT: Arg = block(
+    "count",
+    &[
+        integer("count").after("COUNT"),
+        token("any", "ANY").since("6.2.0").opt(),
+    ],
+)
+.opt();
+const WITHCOORD: Arg = token("withcoord", "WITHCOORD").opt();
+const WITHDIST: Arg = token("withdist", "WITHDIST").opt();
+const WITHHASH: Arg = token("withhash", "WITHHASH").opt();
+
 pub const GEOSEARCH: Command = Command {
     summary: "Query a sorted set representing a geospatial index to fetch members inside an area of a box or a circle.",
     since: "6.2.0",
-    complexity: "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape.",
+    complexity: SEARCH_COMPLEXITY,
     keys: &[KeySpec::one(1, RO_ACCESS)],
     args: &[
         key("key"),
-        one_of(
-            "from",
-            &[
-                string("member").after("FROMMEMBER"),
-                block(
-                    "longitude_latitude",
-                    &[double("longitude"), double("latitude")],
-                )
-                .after("FROMLONLAT"),
-            ],
-        ),
-        one_of(
-            "by",
-            &[
-                block(
-                    "circle",
-                    &[
-                        double("radius").after("BYRADIUS"),
-                        one_of(
-                            "unit",
-                            &[
-                                token("m", "M"),
-                                token("km", "KM"),
-                                token("ft", "FT"),
-                                token("mi", "MI"),
-                            ],
-                        ),
-                    ],
-                ),
-                block(
-                    "box",
-                    &[
-                        double("width").after("BYBOX"),
-                        double("height"),
-                        one_of(
-                            "unit",
-                            &[
-                                token("m", "M"),
-                                token("km", "KM"),
-                                token("ft", "FT"),
-                                token("mi", "MI"),
-                            ],
-                        ),
-                    ],
-                ),
-            ],
-        ),
-        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
-        block(
-            "count",
-            &[integer("count").after("COUNT"), token("any", "ANY").opt()],
-        )
-        .opt(),
-        token("withcoord", "WITHCOORD").opt(),
-        token("withdist", "WITHDIST").opt(),
-        token("withhash", "WITHHASH").opt(),
+        FROM,
+        BY,
+        ORDER,
+        COUNT,
+        WITHCOORD,
+        WITHDIST,
+        WITHHASH,
     ],
     history: &[("7.0.0", "Added support for uppercase unit names.")],
     ..command("geosearch", Group::Geo, -7, Run::Read(geosearch))
@@ -85,65 +92,16 @@ pub const GEOSEARCH: Command = Command {
 pub const GEOSEARCHSTORE: Command = Command {
     summary: "Query a sorted set representing a geospatial index to fetch members inside an area of a box or a circle, and store the result in another key.",
     since: "6.2.0",
-    complexity: "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape.",
+    complexity: SEARCH_COMPLEXITY,
     flags: Flags::DENYOOM,
     keys: &[KeySpec::one(1, OW_UPDATE), KeySpec::one(2, RO_ACCESS)],
     args: &[
         key("destination"),
         key("source").spec(1),
-        one_of(
-            "from",
-            &[
-                string("member").after("FROMMEMBER"),
-                block(
-                    "longitude_latitude",
-                    &[double("longitude"), double("latitude")],
-                )
-                .after("FROMLONLAT"),
-            ],
-        ),
-        one_of(
-            "by",
-            &[
-                block(
-                    "circle",
-                    &[
-                        double("radius").after("BYRADIUS"),
-                        one_of(
-                            "unit",
-                            &[
-                                token("m", "M"),
-                                token("km", "KM"),
-                                token("ft", "FT"),
-                                token("mi", "MI"),
-                            ],
-                        ),
-                    ],
-                ),
-                block(
-                    "box",
-                    &[
-                        double("width").after("BYBOX"),
-                        double("height"),
-                        one_of(
-                            "unit",
-                            &[
-                                token("m", "M"),
-                                token("km", "KM"),
-                                token("ft", "FT"),
-                                token("mi", "MI"),
-                            ],
-                        ),
-                    ],
-                ),
-            ],
-        ),
-        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
-        block(
-            "count",
-            &[integer("count").after("COUNT"), token("any", "ANY").opt()],
-        )
-        .opt(),
+        FROM,
+        BY,
+        ORDER,
+        COUNT,
         token("storedist", "STOREDIST").opt(),
     ],
     history: &[("7.0.0", "Added support for uppercase unit names.")],
@@ -153,7 +111,7 @@ pub const GEOSEARCHSTORE: Command = Command {
 pub const GEORADIUS: Command = Command {
     summary: "Query a sorted set representing a geospatial index to fetch members matching a given maximum distance from a point.",
     since: "3.2.0",
-    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
+    complexity: RADIUS_COMPLEXITY,
     flags: Flags::DENYOOM,
     keys: &[
         KeySpec::one(1, RO_ACCESS),
@@ -166,27 +124,12 @@ pub const GEORADIUS: Command = Command {
         double("longitude"),
         double("latitude"),
         double("radius"),
-        one_of(
-            "unit",
-            &[
-                token("m", "M"),
-                token("km", "KM"),
-                token("ft", "FT"),
-                token("mi", "MI"),
-            ],
-        ),
-        token("withcoord", "WITHCOORD").opt(),
-        token("withdist", "WITHDIST").opt(),
-        token("withhash", "WITHHASH").opt(),
-        block(
-            "count",
-            &[
-                integer("count").after("COUNT"),
-                token("any", "ANY").since("6.2.0").opt(),
-            ],
-        )
-        .opt(),
-        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+        UNIT,
+        WITHCOORD,
+        WITHDIST,
+        WITHHASH,
+        RADIUS_COUNT,
+        ORDER,
         key("key").spec(1).after("STORE").opt(),
         key("key").spec(2).after("STOREDIST").opt(),
     ],
@@ -202,34 +145,19 @@ pub const GEORADIUS: Command = Command {
 pub const GEORADIUS_RO: Command = Command {
     summary: "A read-only variant for GEORADIUS.",
     since: "3.2.10",
-    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
+    complexity: RADIUS_COMPLEXITY,
     keys: &[KeySpec::one(1, RO_ACCESS)],
     args: &[
         key("key"),
         double("longitude"),
         double("latitude"),
         double("radius"),
-        one_of(
-            "unit",
-            &[
-                token("m", "M"),
-                token("km", "KM"),
-                token("ft", "FT"),
-                token("mi", "MI"),
-            ],
-        ),
-        token("withcoord", "WITHCOORD").opt(),
-        token("withdist", "WITHDIST").opt(),
-        token("withhash", "WITHHASH").opt(),
-        block(
-            "count",
-            &[
-                integer("count").after("COUNT"),
-                token("any", "ANY").since("6.2.0").opt(),
-            ],
-        )
-        .opt(),
-        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+        UNIT,
+        WITHCOORD,
+        WITHDIST,
+        WITHHASH,
+        RADIUS_COUNT,
+        ORDER,
     ],
     history: &[("6.2.0", "Added the `ANY` option for `COUNT`.")],
     deprecated_since: Some("6.2.0"),
@@ -240,7 +168,7 @@ pub const GEORADIUS_RO: Command = Command {
 pub const GEORADIUSBYMEMBER: Command = Command {
     summary: "Query a sorted set representing a geospatial index to fetch members matching a given maximum distance from a member.",
     since: "3.2.0",
-    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
+    complexity: RADIUS_COMPLEXITY,
     flags: Flags::DENYOOM,
     keys: &[
         KeySpec::one(1, RO_ACCESS),
@@ -252,24 +180,12 @@ pub const GEORADIUSBYMEMBER: Command = Command {
         key("key"),
         string("member"),
         double("radius"),
-        one_of(
-            "unit",
-            &[
-                token("m", "M"),
-                token("km", "KM"),
-                token("ft", "FT"),
-                token("mi", "MI"),
-            ],
-        ),
-        token("withcoord", "WITHCOORD").opt(),
-        token("withdist", "WITHDIST").opt(),
-        token("withhash", "WITHHASH").opt(),
-        block(
-            "count",
-            &[integer("count").after("COUNT"), token("any", "ANY").opt()],
-        )
-        .opt(),
-        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+        UNIT,
+        WITHCOORD,
+        WITHDIST,
+        WITHHASH,
+        COUNT,
+        ORDER,
         key("key").spec(1).after("STORE").opt(),
         key("key").spec(2).after("STOREDIST").opt(),
     ],
@@ -289,30 +205,18 @@ pub const GEORADIUSBYMEMBER: Command = Command {
 pub const GEORADIUSBYMEMBER_RO: Command = Command {
     summary: "A read-only variant for GEORADIUSBYMEMBER.",
     since: "3.2.10",
-    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
+    complexity: RADIUS_COMPLEXITY,
     keys: &[KeySpec::one(1, RO_ACCESS)],
     args: &[
         key("key"),
         string("member"),
         double("radius"),
-        one_of(
-            "unit",
-            &[
-                token("m", "M"),
-                token("km", "KM"),
-                token("ft", "FT"),
-                token("mi", "MI"),
-            ],
-        ),
-        token("withcoord", "WITHCOORD").opt(),
-        token("withdist", "WITHDIST").opt(),
-        token("withhash", "WITHHASH").opt(),
-        block(
-            "count",
-            &[integer("count").after("COUNT"), token("any", "ANY").opt()],
-        )
-        .opt(),
-        one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).opt(),
+        UNIT,
+        WITHCOORD,
+        WITHDIST,
+        WITHHASH,
+        COUNT,
+        ORDER,
     ],
     deprecated_since: Some("6.2.0"),
     replaced_by: Some("`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),

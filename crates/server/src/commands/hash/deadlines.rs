@@ -29,105 +29,96 @@ const NO_FIELD: i64 = -2;
 /// The answer for a field without a deadline.
 const NO_DEADLINE: i64 = -1;
 
+const COMPLEXITY: &str = "O(N) where N is the number of specified fields";
+
+const CHANGED_KEY: &[KeySpec] = &[KeySpec::one(1, RW_UPDATE)];
+const READ_KEY: &[KeySpec] = &[KeySpec::one(1, RO_ACCESS)];
+const NAMED_FIELDS: &[Arg] = &[key("key"), FIELDS];
+
+const fn expire_command(name: &'static str, run: Run) -> Command {
+    Command {
+        since: "7.4.0",
+        complexity: COMPLEXITY,
+        flags: Flags::DENYOOM.or(Flags::FAST),
+        keys: CHANGED_KEY,
+        ..command(name, Group::Hash, -6, run)
+    }
+}
+
+const fn look_command(name: &'static str, run: Run) -> Command {
+    Command {
+        since: "7.4.0",
+        complexity: COMPLEXITY,
+        flags: Flags::FAST,
+        keys: READ_KEY,
+        args: NAMED_FIELDS,
+        ..command(name, Group::Hash, -5, run)
+    }
+}
+
 pub const HEXPIRE: Command = Command {
     summary: "Sets the time to live of fields, in seconds.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
-    flags: Flags::DENYOOM.or(Flags::FAST),
-    keys: &[KeySpec::one(1, RW_UPDATE)],
     args: &[key("key"), integer("seconds"), CONDITION, FIELDS],
-    ..command("hexpire", Group::Hash, -6, Run::Write(hexpire))
+    ..expire_command("hexpire", Run::Write(hexpire))
 };
 
 pub const HPEXPIRE: Command = Command {
     summary: "Sets the time to live of fields, in milliseconds.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
-    flags: Flags::DENYOOM.or(Flags::FAST),
-    keys: &[KeySpec::one(1, RW_UPDATE)],
     args: &[key("key"), integer("milliseconds"), CONDITION, FIELDS],
-    ..command("hpexpire", Group::Hash, -6, Run::Write(hpexpire))
+    ..expire_command("hpexpire", Run::Write(hpexpire))
 };
 
 pub const HEXPIREAT: Command = Command {
     summary: "Sets the deadline of fields, in seconds of Unix time.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
-    flags: Flags::DENYOOM.or(Flags::FAST),
-    keys: &[KeySpec::one(1, RW_UPDATE)],
     args: &[
         key("key"),
         unix_time("unix-time-seconds"),
         CONDITION,
         FIELDS,
     ],
-    ..command("hexpireat", Group::Hash, -6, Run::Write(hexpireat))
+    ..expire_command("hexpireat", Run::Write(hexpireat))
 };
 
 pub const HPEXPIREAT: Command = Command {
     summary: "Sets the deadline of fields, in milliseconds of Unix time.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
-    flags: Flags::DENYOOM.or(Flags::FAST),
-    keys: &[KeySpec::one(1, RW_UPDATE)],
     args: &[
         key("key"),
         unix_time("unix-time-milliseconds"),
         CONDITION,
         FIELDS,
     ],
-    ..command("hpexpireat", Group::Hash, -6, Run::Write(hpexpireat))
+    ..expire_command("hpexpireat", Run::Write(hpexpireat))
 };
 
 pub const HTTL: Command = Command {
     summary: "Returns the time to live of fields, in seconds.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
-    flags: Flags::FAST,
-    keys: &[KeySpec::one(1, RO_ACCESS)],
-    args: &[key("key"), FIELDS],
     tips: &["nondeterministic_output"],
-    ..command("httl", Group::Hash, -5, Run::Read(httl))
+    ..look_command("httl", Run::Read(httl))
 };
 
 pub const HPTTL: Command = Command {
     summary: "Returns the time to live of fields, in milliseconds.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
-    flags: Flags::FAST,
-    keys: &[KeySpec::one(1, RO_ACCESS)],
-    args: &[key("key"), FIELDS],
     tips: &["nondeterministic_output"],
-    ..command("hpttl", Group::Hash, -5, Run::Read(hpttl))
+    ..look_command("hpttl", Run::Read(hpttl))
 };
 
 pub const HEXPIRETIME: Command = Command {
     summary: "Returns the deadline of fields, in seconds of Unix time.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
-    flags: Flags::FAST,
-    keys: &[KeySpec::one(1, RO_ACCESS)],
-    args: &[key("key"), FIELDS],
-    ..command("hexpiretime", Group::Hash, -5, Run::Read(hexpiretime))
+    ..look_command("hexpiretime", Run::Read(hexpiretime))
 };
 
 pub const HPEXPIRETIME: Command = Command {
     summary: "Returns the deadline of fields, in milliseconds of Unix time.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
-    flags: Flags::FAST,
-    keys: &[KeySpec::one(1, RO_ACCESS)],
-    args: &[key("key"), FIELDS],
-    ..command("hpexpiretime", Group::Hash, -5, Run::Read(hpexpiretime))
+    ..look_command("hpexpiretime", Run::Read(hpexpiretime))
 };
 
 pub const HPERSIST: Command = Command {
     summary: "Removes the deadline of fields.",
     since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields",
+    complexity: COMPLEXITY,
     flags: Flags::FAST,
-    keys: &[KeySpec::one(1, RW_UPDATE)],
-    args: &[key("key"), FIELDS],
+    keys: CHANGED_KEY,
+    args: NAMED_FIELDS,
     ..command("hpersist", Group::Hash, -5, Run::Write(hpersist))
 };
 

@@ -14,13 +14,14 @@ use crate::error::Error;
 const POP_KEYS: &[KeySpec] = &[KeySpec::one(1, RW_ACCESS_DELETE)];
 const POP_ARGUMENTS: &[Arg] = &[key("key"), integer("count").since("6.2.0").opt()];
 
-const fn pop_command(name: &'static str, run: Run) -> Command {
+const fn pop_command(name: &'static str, side: Side, run: Run) -> Command {
     Command {
         complexity: "O(N) where N is the number of elements returned",
         flags: Flags::FAST,
         keys: POP_KEYS,
         args: POP_ARGUMENTS,
         history: &[("6.2.0", "Added the `count` argument.")],
+        list_end: side,
         ..command(name, Group::List, -2, run)
     }
 }
@@ -28,13 +29,13 @@ const fn pop_command(name: &'static str, run: Run) -> Command {
 pub const LPOP: Command = Command {
     summary: "Returns the first elements in a list after removing it. Deletes the list if the \
               last element was popped.",
-    ..pop_command("lpop", Run::Write(lpop))
+    ..pop_command("lpop", Side::Front, Run::Write(lpop))
 };
 
 pub const RPOP: Command = Command {
     summary: "Returns and removes the last elements of a list. Deletes the list if the last \
               element was popped.",
-    ..pop_command("rpop", Run::Write(rpop))
+    ..pop_command("rpop", Side::Back, Run::Write(rpop))
 };
 
 fn lpop(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {

@@ -74,7 +74,7 @@ pub fn find_mut<'v>(
     view: &'v mut WriteView<'_, '_>,
     key: &[u8],
 ) -> Result<Option<ListMut<'v>>, Error> {
-    let limit = view.settings().list_max_listpack_size;
+    let limit = view.settings().list_node_limit;
     match view.find_mut(key) {
         Some(entry) => ListMut::of(entry, limit).map(Some).ok_or(Error::WrongType),
         None => Ok(None),

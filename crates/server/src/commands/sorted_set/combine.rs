@@ -12,6 +12,27 @@ use crate::commands::args::Args;
 use crate::commands::spec::*;
 use crate::error::Error;
 
+const INTERSECTION_COMPLEXITY: &str = "O(N*K)+O(M*log(M)) worst case with N being the smallest \
+                                       input sorted set, K being the number of input sorted \
+                                       sets and M being the number of elements in the resulting \
+                                       sorted set.";
+const DIFFERENCE_COMPLEXITY: &str = "O(L + (N-K)log(N)) worst case where L is the total number \
+                                     of elements in all the sets, N is the size of the first \
+                                     set, and K is the size of the result set.";
+
+const WEIGHTS: Arg = integer("weight").after("WEIGHTS").many().opt();
+const AGGREGATE: Arg = one_of(
+    "aggregate",
+    &[
+        token("sum", "SUM"),
+        token("min", "MIN"),
+        token("max", "MAX"),
+    ],
+)
+.after("AGGREGATE")
+.opt();
+const WITHSCORES: Arg = token("withscores", "WITHSCORES").opt();
+
 pub const ZUNION: Command = Command {
     summary: "Add multiple sorted sets.",
     since: "6.2.0",
@@ -21,18 +42,9 @@ pub const ZUNION: Command = Command {
     args: &[
         integer("numkeys"),
         key("key").many(),
-        integer("weight").after("WEIGHTS").many().opt(),
-        one_of(
-            "aggregate",
-            &[
-                token("sum", "SUM"),
-                token("min", "MIN"),
-                token("max", "MAX"),
-            ],
-        )
-        .after("AGGREGATE")
-        .opt(),
-        token("withscores", "WITHSCORES").opt(),
+        WEIGHTS,
+        AGGREGATE,
+        WITHSCORES,
     ],
     ..command("zunion", Group::SortedSet, -3, Run::Read(zunion))
 };
@@ -40,24 +52,15 @@ pub const ZUNION: Command = Command {
 pub const ZINTER: Command = Command {
     summary: "Intersect multiple sorted sets.",
     since: "6.2.0",
-    complexity: "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set.",
+    complexity: INTERSECTION_COMPLEXITY,
     flags: Flags::MOVABLEKEYS,
     keys: &[KeySpec::counted(1, RO_ACCESS)],
     args: &[
         integer("numkeys"),
         key("key").many(),
-        integer("weight").after("WEIGHTS").many().opt(),
-        one_of(
-            "aggregate",
-            &[
-                token("sum", "SUM"),
-                token("min", "MIN"),
-                token("max", "MAX"),
-            ],
-        )
-        .after("AGGREGATE")
-        .opt(),
-        token("withscores", "WITHSCORES").opt(),
+        WEIGHTS,
+        AGGREGATE,
+        WITHSCORES,
     ],
     ..command("zinter", Group::SortedSet, -3, Run::Read(zinter))
 };
@@ -65,14 +68,10 @@ pub const ZINTER: Command = Command {
 pub const ZDIFF: Command = Command {
     summary: "Subtract multiple sorted sets.",
     since: "6.2.0",
-    complexity: "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set.",
+    complexity: DIFFERENCE_COMPLEXITY,
     flags: Flags::MOVABLEKEYS,
     keys: &[KeySpec::counted(1, RO_ACCESS)],
-    args: &[
-        integer("numkeys"),
-        key("key").many(),
-        token("withscores", "WITHSCORES").opt(),
-    ],
+    args: &[integer("numkeys"), key("key").many(), WITHSCORES],
     ..command("zdiff", Group::SortedSet, -3, Run::Read(zdiff))
 };
 
@@ -100,17 +99,8 @@ pub const ZUNIONSTORE: Command = Command {
         key("destination"),
         integer("numkeys"),
         key("key").spec(1).many(),
-        integer("weight").after("WEIGHTS").many().opt(),
-        one_of(
-            "aggregate",
-            &[
-                token("sum", "SUM"),
-                token("min", "MIN"),
-                token("max", "MAX"),
-            ],
-        )
-        .after("AGGREGATE")
-        .opt(),
+        WEIGHTS,
+        AGGREGATE,
     ],
     ..command("zunionstore", Group::SortedSet, -4, Run::Write(zunionstore))
 };
@@ -118,24 +108,15 @@ pub const ZUNIONSTORE: Command = Command {
 pub const ZINTERSTORE: Command = Command {
     summary: "Intersect multiple sorted sets and store the resulting sorted set in a new key.",
     since: "2.0.0",
-    complexity: "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set.",
+    complexity: INTERSECTION_COMPLEXITY,
     flags: Flags::DENYOOM.or(Flags::MOVABLEKEYS),
     keys: &[KeySpec::one(1, OW_UPDATE), KeySpec::counted(2, RO_ACCESS)],
     args: &[
         key("destination"),
         integer("numkeys"),
         key("key").spec(1).many(),
-        integer("weight").after("WEIGHTS").many().opt(),
-        one_of(
-            "aggregate",
-            &[
-                token("sum", "SUM"),
-                token("min", "MIN"),
-                token("max", "MAX"),
-            ],
-        )
-        .after("AGGREGATE")
-        .opt(),
+        WEIGHTS,
+        AGGREGATE,
     ],
     ..command("zinterstore", Group::SortedSet, -4, Run::Write(zinterstore))
 };
@@ -143,7 +124,7 @@ pub const ZINTERSTORE: Command = Command {
 pub const ZDIFFSTORE: Command = Command {
     summary: "Subtract multiple sorted sets and store the resulting sorted set in a new key.",
     since: "6.2.0",
-    complexity: "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set.",
+    complexity: DIFFERENCE_COMPLEXITY,
     flags: Flags::DENYOOM.or(Flags::MOVABLEKEYS),
     keys: &[KeySpec::one(1, OW_UPDATE), KeySpec::counted(2, RO_ACCESS)],
     args: &[

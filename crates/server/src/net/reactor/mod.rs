@@ -168,7 +168,7 @@ pub struct Options {
     pub read_buffer_bytes: usize,
     /// epoll: reads that one connection gets before the others have their turn.
     pub reads_per_turn: usize,
-    /// io_uring: number of provided buffers, rounded up to a power of two.
+    /// io_uring: number of provided buffers at most, rounded up to a power of two.
     pub provided_buffers: u16,
     /// io_uring: size of each provided buffer.
     pub provided_buffer_bytes: usize,

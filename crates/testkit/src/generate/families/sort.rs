@@ -14,6 +14,7 @@ pub(super) const FAMILY: Family = Family {
             "1 SORT_RO lkey STORE lkey",
             "4 RPUSH lkey intmember+",
             "3 RPUSH lkey member+",
+            "3 RPUSH lkey nulmember+",
             "3 SADD setkey intmember+",
             "3 ZADD zkey (score intmember)+",
             "5 MSET (skey number)+",

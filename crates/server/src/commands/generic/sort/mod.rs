@@ -14,7 +14,7 @@ use std::ops::Range;
 use ochre_resp::Reply;
 use ochre_store::value::sorted_set::{Limits, SortedSetMut};
 use ochre_store::{EventClass, Expiry, Kind, Object, Payload, ReadView, Settings, Type, WriteView};
-use ochre_structures::list::{List, NodeLimit, Side};
+use ochre_structures::list::{List, Side};
 
 use crate::commands::args::Args;
 use crate::commands::spec::*;
@@ -207,7 +207,7 @@ impl Sorted {
         }
         let elements = collection.elements(0..collection.len());
         let order = if stores_unsorted_set {
-            weights::by_bytes(&elements, options.order)
+            weights::by_bytes(&elements, options)
         } else {
             weights::order(view, &elements, options)?
         };
@@ -259,7 +259,7 @@ impl Sorted {
 
     /// The result as a list, with empty strings for what is not there.
     fn list(&self, view: &ReadView<'_>, options: &Options<'_>, settings: &Settings) -> List {
-        let mut list = List::new(NodeLimit::from_config(settings.list_max_listpack_size));
+        let mut list = List::new(settings.list_node_limit);
         self.visit(view, options, |cell| {
             list.push(Side::Back, cell.unwrap_or_default());
         });

@@ -20,16 +20,31 @@ pub fn order(
 ) -> Result<Vec<u32>, Error> {
     match (&options.by, options.alpha) {
         (By::Key(_), true) => Ok(by_values(view, elements, options)),
-        (_, true) => Ok(by_bytes(elements, options.order)),
+        (_, true) => Ok(by_bytes(elements, options)),
         (_, false) => by_numbers(view, elements, options),
     }
 }
 
 /// Orders by the bytes of the elements.
-pub fn by_bytes(elements: &Elements, direction: Order) -> Vec<u32> {
-    ordered(elements, direction, |a, b| {
-        elements.get(a).cmp(elements.get(b))
+pub fn by_bytes(elements: &Elements, options: &Options<'_>) -> Vec<u32> {
+    let compared = compared(options);
+    ordered(elements, options.order, |a, b| {
+        compared(elements.get(a)).cmp(compared(elements.get(b)))
     })
+}
+
+/// What ALPHA compares of a string: all of it for a result that is stored. For an answer
+/// Redis asks C's `strcoll`, to which a NUL is the end.
+fn compared(options: &Options<'_>) -> fn(&[u8]) -> &[u8] {
+    match options.store {
+        Some(_) => |bytes| bytes,
+        None => until_nul,
+    }
+}
+
+/// The bytes as C sees them.
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
 }
 
 /// Orders by the bytes of other keys; what is not there comes first.
@@ -49,11 +64,12 @@ fn by_values(view: &ReadView<'_>, elements: &Elements, options: &Options<'_>) ->
         }
         is_there.push(found.is_some());
     }
+    let compared = compared(options);
     ordered(elements, options.order, |a, b| {
         let present = |index: u32| is_there[index as usize];
         present(a)
             .cmp(&present(b))
-            .then_with(|| values.get(a).cmp(values.get(b)))
+            .then_with(|| compared(values.get(a)).cmp(compared(values.get(b))))
     })
 }
 
@@ -107,7 +123,7 @@ fn ordered(
 /// A weight as Redis reads it with C's `strtod`: white space before it is skipped, a NUL
 /// ends it, nothing at all is 0.
 fn weight(text: &[u8]) -> Option<f64> {
-    let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
+    let text = until_nul(text);
     if text.is_empty() {
         return Some(0.0);
     }
@@ -121,6 +137,23 @@ fn weight(text: &[u8]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_nul_ends_what_an_answer_is_ordered_by_but_not_what_is_stored() {
+        let mut elements = Elements::default();
+        for element in [&b"b"[..], b"a\0b", b"a\0a", b"a", b""] {
+            elements.push(element);
+        }
+        let mut options = Options::default();
+        options.alpha = true;
+        assert_eq!(by_bytes(&elements, &options), [4, 1, 2, 3, 0]);
+        options.order = Order::Descending;
+        assert_eq!(by_bytes(&elements, &options), [0, 1, 2, 3, 4]);
+        options.store = Some(b"destination");
+        assert_eq!(by_bytes(&elements, &options), [0, 1, 2, 3, 4]);
+        options.order = Order::Ascending;
+        assert_eq!(by_bytes(&elements, &options), [4, 3, 2, 1, 0]);
+    }
 
     #[test]
     fn weights_are_what_strtod_reads() {

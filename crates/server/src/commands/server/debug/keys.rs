@@ -1,7 +1,7 @@
 //! The subcommands that look at keys, or make them.
 
 use ochre_resp::Reply;
-use ochre_store::Expiry;
+use ochre_store::{Expiry, Object};
 use ochre_structures::number;
 
 use super::digest::{self, Digest};
@@ -88,12 +88,13 @@ pub fn object(
     let policy = settings.access_policy;
     let line = with_entry(whole, key, |entry| {
         format!(
-            "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+            "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{}",
             entry.key(),
             ochre_store::encoding_name(entry),
             serialized_len(entry, settings),
             entry.access(),
             policy.idle_seconds(entry.access(), now_ms),
+            list_figures(entry),
         )
     });
     match line {
@@ -101,6 +102,22 @@ pub fn object(
         None => return Err(Error::NoSuchKey),
     }
     Ok(Flow::Done)
+}
+
+/// What DEBUG OBJECT says of a large list in particular; nothing of anything else.
+/// Nodes are never compressed.
+fn list_figures(entry: &ochre_store::Entry) -> String {
+    let Some(Object::List(list)) = entry.object() else {
+        return String::new();
+    };
+    let nodes = list.node_count();
+    format!(
+        " ql_nodes:{nodes} ql_avg_node:{:.2} ql_listpack_max:{} ql_compressed:0 \
+         ql_uncompressed_size:{}",
+        list.len() as f64 / nodes.max(1) as f64,
+        list.limit().to_config(),
+        list.content_bytes(),
+    )
 }
 
 /// How many bytes the value takes in an RDB.

@@ -361,16 +361,25 @@ fn sample(
     Ok(Flow::Done)
 }
 
+/// From how many bytes on an element of a list gets a node of its own.
 fn packed_threshold(
-    _whole: &mut KeyspaceCall<'_, '_, '_, '_>,
+    whole: &mut KeyspaceCall<'_, '_, '_, '_>,
     args: &mut Args<'_>,
     out: &mut Reply,
 ) -> Outcome {
-    if crate::config::numbers::memory(args.next()?).is_none() {
-        return Err(Error::text(
+    /// Not even nearly 4 GiB, as Redis has it.
+    const BYTES_MAX: u64 = (1 << 32) - (1 << 20);
+    let bytes = crate::config::numbers::memory(args.next()?)
+        .filter(|&bytes| bytes <= BYTES_MAX)
+        .and_then(|bytes| u32::try_from(bytes).ok())
+        .ok_or(Error::text(
             "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
-        ));
-    }
+        ))?;
+    let server = whole.call.server;
+    let _one_at_a_time = server.config_lock.lock();
+    let mut config = server.live().config.clone();
+    config.list_packed_threshold_bytes = bytes;
+    server.set_config(config);
     out.ok();
     Ok(Flow::Done)
 }

@@ -39,6 +39,9 @@ const COMPLETIONS: u32 = 4096;
 /// The one group of provided buffers.
 const GROUP: u16 = 0;
 
+/// Provided buffers that the kernel is offered at first.
+const FIRST_OFFERED: u16 = 8;
+
 /// Slices in one send.
 const SLICES_MAX: usize = 64;
 
@@ -344,9 +347,13 @@ impl Ring {
                         Received::Eof
                     }
                     _ => match -result {
-                        libc::ENOBUFS | libc::ECANCELED | libc::EAGAIN | libc::EINTR => {
+                        libc::ENOBUFS => {
+                            if let Some(pool) = &mut self.pool {
+                                pool.offer_more();
+                            }
                             Received::Nothing
                         }
+                        libc::ECANCELED | libc::EAGAIN | libc::EINTR => Received::Nothing,
                         errno => Received::Error(io::Error::from_raw_os_error(errno)),
                     },
                 };
@@ -422,10 +429,15 @@ impl Drop for Ring {
 }
 
 /// The provided buffers. Dropping it frees nothing: see [`Pool::free`].
+///
+/// The kernel fills them in turn, so each one that it is offered is soon memory in use, and
+/// out of the cache when its turn comes again. It is offered few, and more when it runs out.
 pub(super) struct Pool {
     entries: NonNull<BufRingEntry>,
     buffers: NonNull<u8>,
     count: u16,
+    /// How many of the buffers were ever offered: the first ones.
+    offered: u16,
     size: usize,
     /// Our copy of the tail that the kernel reads.
     tail: u16,
@@ -447,7 +459,7 @@ impl Pool {
         ))
     }
 
-    /// Buffers that all belong to the kernel as soon as they are registered.
+    /// Buffers, the first of which belong to the kernel as soon as they are registered.
     fn new(count: u16, size: usize) -> io::Result<Pool> {
         let count = count.clamp(1, 1 << 15).next_power_of_two();
         let size = size.clamp(1, 1 << 30);
@@ -465,13 +477,22 @@ impl Pool {
             entries: entries.cast(),
             buffers,
             count,
+            offered: 0,
             size,
             tail: 0,
         };
-        for buffer in 0..count {
-            pool.recycle(Filled { buffer, length: 0 });
-        }
+        pool.offer_more();
         Ok(pool)
+    }
+
+    /// Offers the kernel twice as many buffers, if there are any left.
+    fn offer_more(&mut self) {
+        let wanted = self.offered.saturating_mul(2).max(FIRST_OFFERED);
+        let offered = self.offered;
+        self.offered = wanted.min(self.count);
+        for buffer in offered..self.offered {
+            self.recycle(Filled { buffer, length: 0 });
+        }
     }
 
     /// The bytes that the kernel put there.
