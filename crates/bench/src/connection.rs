@@ -2,9 +2,12 @@
 //! are owed. It knows no clock and no schedule; [`crate::generator`] and
 //! [`crate::steady`] decide when something is sent.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::generator::GeneratorError;
@@ -20,7 +23,8 @@ pub(crate) enum Received {
 
 /// A connection with its unwritten output and its reply skipper.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    /// read(2) and write(2): the same for every kind of socket.
+    stream: File,
     output: Vec<u8>,
     written: usize,
     /// Counts this connection's replies and errors.
@@ -37,14 +41,25 @@ impl Connection {
         let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        Ok(Self {
-            stream,
+        Ok(Self::over(stream.into()))
+    }
+
+    /// As [`Connection::open`], to a Unix socket.
+    pub(crate) fn open_unix(path: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(path)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self::over(stream.into()))
+    }
+
+    fn over(socket: OwnedFd) -> Self {
+        Self {
+            stream: socket.into(),
             output: Vec::new(),
             written: 0,
             skipper: Skipper::new(),
             owed: 0,
             waits_for_room: false,
-        })
+        }
     }
 
     /// The buffer that the next requests are appended to.

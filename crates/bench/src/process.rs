@@ -21,6 +21,9 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long it may then take to load its data.
 const LOAD_LIMIT: Duration = Duration::from_secs(600);
 
+/// The Unix socket in a server's folder.
+const UNIX_SOCKET: &str = "socket";
+
 /// Which directives a program understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -151,6 +154,11 @@ impl Server {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
+    /// Its Unix socket.
+    pub fn unix_socket(&self) -> PathBuf {
+        self.folder.path().join(UNIX_SOCKET)
+    }
+
     /// The process's number.
     pub fn process(&self) -> u32 {
         self.child.id()
@@ -263,6 +271,7 @@ fn arguments(dialect: Dialect, settings: &Settings, port: u16) -> Vec<String> {
     }
     push("--port", &port.to_string());
     push("--bind", "127.0.0.1");
+    push("--unixsocket", UNIX_SOCKET);
     push("--save", "");
     push("--dir", ".");
     push("--maxclients", "15000");

@@ -9,6 +9,7 @@
 //! core, [`Steady::suspect`] deducts that.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -33,9 +34,20 @@ pub struct Steady {
     pub load: Load,
     /// Requests per second over all connections.
     pub rate: f64,
-    /// The server's process, confined to one core, when [`Observed::own`] is wanted; the
-    /// generator's thread then runs before all others of its cores, where that is allowed.
-    pub suspect: Option<u32>,
+    /// The server, when [`Observed::own`] is wanted.
+    pub suspect: Option<Suspect>,
+}
+
+/// A server that is confined to one core, and asked what of a wait is its own doing. The
+/// generator's thread runs before all others of its cores, where that is allowed, and
+/// connects to the Unix socket: what is sent is there at once, while the network between
+/// two sockets is a thread of the kernel at times, which waits for a core like others.
+#[derive(Clone, Debug)]
+pub struct Suspect {
+    /// Its number.
+    pub process: u32,
+    /// Where it listens.
+    pub unix_socket: PathBuf,
 }
 
 /// What a steady load saw.
@@ -121,7 +133,12 @@ impl Steady {
 
     fn connect(&self) -> Result<Vec<Connection>, GeneratorError> {
         (0..self.load.connections.max(1))
-            .map(|_| Ok(Connection::open(self.load.address)?))
+            .map(|_| {
+                Ok(match &self.suspect {
+                    Some(suspect) => Connection::open_unix(&suspect.unix_socket)?,
+                    None => Connection::open(self.load.address)?,
+                })
+            })
             .collect()
     }
 
@@ -227,7 +244,8 @@ impl Steady {
     /// What the suspect has had of its core; nothing once it is gone, which the connection
     /// will tell.
     fn shares(&self) -> Shares {
-        let shares = self.suspect.map(measure::shares);
+        let suspect = self.suspect.as_ref();
+        let shares = suspect.map(|suspect| measure::shares(suspect.process));
         shares.and_then(Result::ok).unwrap_or_default()
     }
 }
@@ -276,15 +294,48 @@ mod tests {
         let steady = Steady {
             load,
             rate: 20_000.0,
-            suspect: Some(std::process::id()),
+            suspect: None,
         };
         let observed = steady.run(Duration::from_millis(30)).unwrap();
         assert!(observed.operations > 0);
         assert_eq!(observed.from_due.count(), observed.operations);
         assert_eq!(observed.from_sent.count(), observed.operations);
         assert_eq!(observed.lateness.count(), observed.operations);
-        assert!(observed.own.as_nanos() > 0);
-        assert!(observed.own.as_secs_f64() * 1e6 <= observed.from_sent.max_us());
+        assert_eq!(observed.own, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_suspect_waits_no_longer_than_was_waited() {
+        let folder = tempfile::tempdir().unwrap();
+        let unix_socket = folder.path().join("socket");
+        let listener = std::os::unix::net::UnixListener::bind(&unix_socket).unwrap();
+        std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                let pings = buffer[..count].iter().filter(|&&byte| byte == b'*');
+                let replies = b"+PONG\r\n".repeat(pings.count());
+                stream.write_all(&replies).unwrap();
+            }
+        });
+        let mix = Mix::of("PING").unwrap();
+        let mut load = Load::new(([127, 0, 0, 1], 1).into(), mix);
+        load.connections = 1;
+        let process = std::process::id();
+        let suspect = Suspect {
+            process,
+            unix_socket,
+        };
+        let steady = Steady {
+            load,
+            rate: 2000.0,
+            suspect: Some(suspect),
+        };
+        let observed = steady.run(Duration::from_millis(30)).unwrap();
+        assert!(observed.operations > 0 && observed.own > Duration::ZERO);
+        // The histogram has three digits.
+        assert!(observed.own.as_secs_f64() * 1e6 <= observed.from_sent.max_us() * 1.001);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::compare::Experiment;
 use crate::lab::{Failure, Lab, Readings, undisturbed};
 use crate::process::Server;
 use crate::report::{Budget, Metric, metric};
+use crate::steady::Suspect;
 
 /// All experiments, in the order of the report.
 pub fn all() -> Vec<Experiment> {
@@ -62,7 +63,10 @@ fn probed(
     disturbance: impl FnOnce(&mut Server) -> Result<(), Failure>,
 ) -> Result<Readings, Failure> {
     let mut prober = lab.prober(server, "GET key:{k:12}")?;
-    prober.suspect = Some(server.process());
+    prober.suspect = Some(Suspect {
+        process: server.process(),
+        unix_socket: server.unix_socket(),
+    });
     let running = prober.start()?;
     std::thread::sleep(Duration::from_millis(200));
     let outcome = disturbance(server);
