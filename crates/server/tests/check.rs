@@ -143,6 +143,42 @@ fn files_of_redis_are_whole() {
     contains(&text, &["There is nothing to check"]);
 }
 
+/// Redis refuses to load such a file, although its checker does not mind.
+#[test]
+fn a_key_that_is_there_twice_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("twice.rdb");
+    // "12" is stored as text and as a number; "a" is in two databases.
+    let mut bytes = b"REDIS0010\xfe\x00\x00\x0212\x01x\x00\x01a\x01x".to_vec();
+    bytes.extend_from_slice(b"\x00\xc0\x0c\x01y\xfe\x01\x00\x01a\x01y\xff");
+    bytes.extend_from_slice(&[0; 8]);
+    fs::write(&path, &bytes).unwrap();
+    let (is_well, text) = check(&path, &[], "");
+    assert!(!is_well, "{text}");
+    contains(
+        &text,
+        &[
+            "--- RDB ERROR DETECTED ---\n[offset 25] ",
+            "RDB has duplicated key '12' in DB 0, the first at offset 15",
+            "[info] 4 keys read",
+            "[info] 1 entries are broken",
+        ],
+    );
+    assert!(!text.contains("key 'a'"), "{text}");
+    // The same file is refused by both servers; Redis panics.
+    fs::rename(&path, folder.path().join("dump.rdb")).unwrap();
+    let place = ["--dir", &folder.path().display().to_string()];
+    let refusal = |spec: ServerSpec| match spec.with_args(place).start() {
+        Ok(_) => panic!("the file was loaded"),
+        Err(error) => error.to_string(),
+    };
+    let text = refusal(ServerSpec::ochre(env!("CARGO_BIN_EXE_ochre")));
+    contains(&text, &["RDB has duplicated key '12' in DB 0, at byte 25"]);
+    if let Ok(redis) = ServerSpec::redis() {
+        refusal(redis);
+    }
+}
+
 /// Cut anywhere, or with any byte changed, an RDB is never taken for whole.
 #[test]
 fn a_damaged_rdb_is_found_out() {
