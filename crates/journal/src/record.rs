@@ -17,6 +17,7 @@ pub struct Record {
     bytes: Vec<u8>,
     parts: Vec<Part>,
     commands: usize,
+    second: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,17 @@ impl Record {
         self.commands == 0
     }
 
+    /// Says when it happens, in Unix time. A record that does not say so happens when the
+    /// one before it in the stream did.
+    #[inline]
+    pub fn set_second(&mut self, second: i64) {
+        self.second = second;
+    }
+
+    pub(crate) fn second(&self) -> i64 {
+        self.second
+    }
+
     /// Appends a command, its name first.
     #[inline]
     pub fn command<W: AsRef<[u8]>>(&mut self, database: u16, words: &[W]) {
@@ -57,6 +69,7 @@ impl Record {
     pub fn clear(&mut self) {
         self.parts.clear();
         self.commands = 0;
+        self.second = 0;
         if self.bytes.capacity() > KEPT_BYTES_MAX {
             self.bytes = Vec::new();
         } else {

@@ -13,6 +13,9 @@
 //! A block is freed when no cursor keeps it. Without cursors nothing is kept, only
 //! counted.
 //!
+//! The stream knows beside its bytes in which second they were appended, for those who
+//! annotate what they make of it.
+//!
 //! Not here: what the bytes mean beyond SELECT, MULTI and EXEC; files; threads.
 //!
 //! Invariants: what one [`Journal::append`] adds is contiguous, and no block ends within
@@ -60,16 +63,29 @@ struct Tail {
     open: Vec<u8>,
     /// The offset of the open block's first byte.
     open_start: u64,
+    /// The latest second that a record has named.
+    second: i64,
+    /// The times of the open block, as in [`Block`].
+    open_times: Vec<Time>,
     sealed: VecDeque<Block>,
     /// From where on each cursor needs the stream.
     kept_from: Vec<Option<u64>>,
     spare: Vec<Vec<u8>>,
 }
 
+/// What is from `offset` on was appended in this second, Unix time, up to the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Time {
+    offset: u64,
+    second: i64,
+}
+
 #[derive(Debug, Clone)]
 struct Block {
     start: u64,
     bytes: Arc<Vec<u8>>,
+    /// Ascending; the first is that of the block's start.
+    times: Arc<[Time]>,
 }
 
 impl Block {
@@ -85,6 +101,7 @@ pub struct Chunk {
     pub start: u64,
     bytes: Arc<Vec<u8>>,
     skip: usize,
+    times: Arc<[Time]>,
 }
 
 impl Chunk {
@@ -98,6 +115,21 @@ impl Chunk {
     pub fn end(&self) -> u64 {
         self.start + self.bytes().len() as u64
     }
+
+    /// The second, Unix time, in which what is at `offset` was appended.
+    #[must_use]
+    pub fn second_at(&self, offset: u64) -> i64 {
+        let after = self.times.partition_point(|time| time.offset <= offset);
+        let time = after.checked_sub(1).and_then(|at| self.times.get(at));
+        time.map_or(0, |time| time.second)
+    }
+
+    /// Where, behind `offset`, the first unit of a later second begins.
+    #[must_use]
+    pub fn next_second(&self, offset: u64) -> Option<u64> {
+        let after = self.times.partition_point(|time| time.offset <= offset);
+        self.times.get(after).map(|time| time.offset)
+    }
 }
 
 impl Journal {
@@ -108,6 +140,7 @@ impl Journal {
         if record.is_empty() {
             return self.end.load(Ordering::Relaxed);
         }
+        tail.note_time(record.second());
         let is_unit = wrap == Wrap::Unit && record.commands() > 1;
         if is_unit {
             tail.open.extend_from_slice(MULTI);
@@ -190,6 +223,18 @@ impl Journal {
 }
 
 impl Tail {
+    /// Notes when what is appended next happens.
+    #[inline]
+    fn note_time(&mut self, second: i64) {
+        if second > self.second || self.open.is_empty() {
+            self.second = self.second.max(second);
+            self.open_times.push(Time {
+                offset: self.open_start + self.open.len() as u64,
+                second: self.second,
+            });
+        }
+    }
+
     /// Ends the open block.
     fn seal(&mut self) {
         if self.open.is_empty() {
@@ -198,6 +243,7 @@ impl Tail {
         let length = self.open.len() as u64;
         if self.kept_from.iter().all(Option::is_none) {
             self.open.clear();
+            self.open_times.clear();
             self.open_start += length;
             return;
         }
@@ -206,6 +252,7 @@ impl Tail {
         self.sealed.push_back(Block {
             start: self.open_start,
             bytes: Arc::new(bytes),
+            times: self.open_times.drain(..).collect(),
         });
         self.open_start += length;
     }
@@ -262,6 +309,7 @@ impl Cursor {
             start: self.position,
             skip: (self.position - block.start) as usize,
             bytes: block.bytes,
+            times: block.times,
         };
         self.position = chunk.end();
         Some(chunk)
@@ -365,6 +413,34 @@ mod tests {
             "SELECT 0 DEL a MULTI DEL b SELECT 2 DEL c EXEC DEL d DEL e SELECT 2 DEL f"
         );
         assert_eq!(text.len() as u64, journal.end());
+    }
+
+    #[test]
+    fn it_is_known_what_happened_in_which_second() {
+        let journal = Arc::new(Journal::default());
+        let mut cursor = journal.follow();
+        let append = |second| {
+            let mut record = record(&[(0, &["DEL", "a"])]);
+            record.set_second(second);
+            let start = journal.end();
+            journal.append(&record, Wrap::Unit);
+            start
+        };
+        // Clocks of several threads differ; and one may be set back.
+        let starts = [5, 5, 4, 7, 7, 3, 8].map(append);
+        let chunk = cursor.read().unwrap();
+        let seconds = starts.map(|start| chunk.second_at(start));
+        assert_eq!(seconds, [5, 5, 5, 7, 7, 7, 8]);
+        assert_eq!(chunk.next_second(0), Some(starts[3]));
+        assert_eq!(chunk.next_second(starts[3]), Some(starts[6]));
+        assert_eq!(chunk.next_second(starts[6]), None);
+        let start = append(8);
+        cursor.rewind(starts[1]);
+        assert_eq!(
+            cursor.read().unwrap().next_second(starts[1]),
+            Some(starts[3])
+        );
+        assert_eq!(cursor.read().unwrap().second_at(start), 8);
     }
 
     #[test]

@@ -112,6 +112,7 @@ fn reclaim_due(server: &Server) -> bool {
             unit::tell(server, &mut held, &effects, NO_CLIENT, &mut wakes);
             if effects.recording {
                 unit::note_removals(&mut effects, &mut record, &live);
+                record.set_second(now_ms / 1000);
                 server.persistence.journal.append(&record, Wrap::Separate);
                 record.clear();
             }

@@ -367,6 +367,7 @@ impl<'s> Unit<'s> {
     fn append_record(&mut self, call: &mut Call<'_>) {
         if !self.record.is_empty() {
             let persistence = &call.server.persistence;
+            self.record.set_second(self.now_ms / 1000);
             call.session.wrote_to = persistence.journal.append(&self.record, Wrap::Unit);
             // Whatever was known of the disk before: this must be there before its reply.
             call.local.withholding |= persistence.withholds_changes();

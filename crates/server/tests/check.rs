@@ -143,6 +143,42 @@ fn files_of_redis_are_whole() {
     contains(&text, &["There is nothing to check"]);
 }
 
+/// Redis refuses to load such a file, although its checker does not mind.
+#[test]
+fn a_key_that_is_there_twice_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("twice.rdb");
+    // "12" is stored as text and as a number; "a" is in two databases.
+    let mut bytes = b"REDIS0010\xfe\x00\x00\x0212\x01x\x00\x01a\x01x".to_vec();
+    bytes.extend_from_slice(b"\x00\xc0\x0c\x01y\xfe\x01\x00\x01a\x01y\xff");
+    bytes.extend_from_slice(&[0; 8]);
+    fs::write(&path, &bytes).unwrap();
+    let (is_well, text) = check(&path, &[], "");
+    assert!(!is_well, "{text}");
+    contains(
+        &text,
+        &[
+            "--- RDB ERROR DETECTED ---\n[offset 25] ",
+            "RDB has duplicated key '12' in DB 0, the first at offset 15",
+            "[info] 4 keys read",
+            "[info] 1 entries are broken",
+        ],
+    );
+    assert!(!text.contains("key 'a'"), "{text}");
+    // The same file is refused by both servers; Redis panics.
+    fs::rename(&path, folder.path().join("dump.rdb")).unwrap();
+    let place = ["--dir", &folder.path().display().to_string()];
+    let refusal = |spec: ServerSpec| match spec.with_args(place).start() {
+        Ok(_) => panic!("the file was loaded"),
+        Err(error) => error.to_string(),
+    };
+    let text = refusal(ServerSpec::ochre(env!("CARGO_BIN_EXE_ochre")));
+    contains(&text, &["RDB has duplicated key '12' in DB 0, at byte 25"]);
+    if let Ok(redis) = ServerSpec::redis() {
+        refusal(redis);
+    }
+}
+
 /// Cut anywhere, or with any byte changed, an RDB is never taken for whole.
 #[test]
 fn a_damaged_rdb_is_found_out() {
@@ -313,6 +349,85 @@ fn what_came_after_a_time_is_cut_off() {
     assert!(is_well);
     contains(&text, &["Successfully truncated AOF", "to timestamp 1999"]);
     assert_eq!(fs::read(&path).unwrap(), head);
+}
+
+/// The annotations of a server say when its commands were executed, however late they are
+/// written: what either tool leaves of them is what had happened by then.
+#[test]
+fn a_server_on_a_slow_disk_is_cut_off_at_a_time() {
+    let arguments = [
+        "--appendonly",
+        "yes",
+        "--aof-timestamp-enabled",
+        "yes",
+        "--rdb-version",
+        "10",
+    ];
+    let mut server = ServerSpec::ochre(env!("CARGO_BIN_EXE_ochre"))
+        .with_args(arguments)
+        .start()
+        .unwrap();
+    let mut client = server.connect().unwrap();
+    let mut ask = |words: &[&str]| client.command(words).unwrap();
+    assert!(
+        ask(&["DEBUG", "AOF-FLUSH-SLEEP", "700000"])
+            .error()
+            .is_none()
+    );
+    let mut done: Vec<(u64, u64)> = Vec::new();
+    let mut now = || match ask(&["TIME"]).elements() {
+        Some([second, _]) => String::from_utf8_lossy(second.text().unwrap())
+            .parse()
+            .unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let mut other = server.connect().unwrap();
+    while done.first().is_none_or(|first| now() < first.0 + 3) {
+        let before = now();
+        let key = format!("k{}", done.len());
+        assert!(
+            other
+                .command(&["SET", &key, "v"])
+                .unwrap()
+                .error()
+                .is_none()
+        );
+        done.push((before, now()));
+        std::thread::sleep(std::time::Duration::from_millis(40));
+    }
+    server.stop();
+    let time = done[0].0 + 1;
+    let increment = server
+        .folder()
+        .join("appendonlydir/appendonly.aof.1.incr.aof");
+    let whole = fs::read(&increment).unwrap();
+    let argument = ["--truncate-to-timestamp", &time.to_string()];
+    let (is_well, text) = check(&increment, &argument, "");
+    assert!(is_well, "{text}");
+    let ours = fs::read(&increment).unwrap();
+    let left = String::from_utf8_lossy(&ours);
+    for (number, &(before, after)) in done.iter().enumerate() {
+        let is_left = left.contains(&format!("\r\nk{number}\r\n"));
+        assert!(is_left || after > time, "{number} is lost");
+        assert!(!is_left || before <= time, "{number} is left");
+    }
+    assert!(left.matches("#TS:").count() >= 2 && ours.len() < whole.len());
+
+    fs::write(&increment, &whole).unwrap();
+    let manifest = server
+        .folder()
+        .join("appendonlydir/appendonly.aof.manifest");
+    match Command::new("redis-check-aof")
+        .args(argument)
+        .arg(&manifest)
+        .output()
+    {
+        Ok(output) => {
+            assert!(output.status.success(), "{output:?}");
+            assert!(fs::read(&increment).unwrap() == ours);
+        }
+        Err(_) => eprintln!("\n# NOT RUN: redis-check-aof is not installed\n"),
+    }
 }
 
 /// The binary itself: its subcommand, and links by which it stands in for other tools.

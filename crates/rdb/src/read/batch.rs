@@ -130,6 +130,13 @@ impl<'a> LyingEntry<'a> {
         self.placed.database
     }
 
+    /// How the value is stored.
+    #[inline]
+    #[must_use]
+    pub fn value_type(&self) -> ValueType {
+        self.placed.value_type
+    }
+
     /// When the key expires, in milliseconds since 1970; may be long ago.
     #[inline]
     #[must_use]

@@ -15,6 +15,7 @@
 
 mod aof;
 mod chain;
+mod duplicates;
 mod folder;
 mod rdb;
 mod report;

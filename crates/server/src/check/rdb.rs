@@ -12,6 +12,7 @@ use ochre_rdb::{
     Validation, ValueType,
 };
 
+use super::duplicates::{Duplicate, SeenKeys};
 use super::report::{reason, shown};
 use super::{Broken, Check, Terminal, Verdict};
 
@@ -42,6 +43,7 @@ struct Figures {
     functions: u64,
     broken: u64,
     types: [u64; 6],
+    seen: SeenKeys,
 }
 
 const TYPE_NAMES: [&str; 6] = [
@@ -93,6 +95,12 @@ impl Check<'_, '_> {
         let mut reader = Reader::new(input, ChecksumPolicy::Verify);
         let mut figures = Figures::default();
         let verdict = self.items(path, &mut reader, &mut figures);
+        if verdict.is_ok() {
+            let seen = std::mem::take(&mut figures.seen);
+            for duplicate in self.duplicates(path, seen) {
+                self.duplicate_key(&mut figures, &duplicate);
+            }
+        }
         if verdict.is_ok() && figures.broken == 0 {
             let offset = reader.offset();
             self.terminal
@@ -203,6 +211,9 @@ impl Check<'_, '_> {
                     PlainValue::Stream(_) => 5,
                 };
                 figures.types[index] += 1;
+                let mut digits = itoa::Buffer::new();
+                let key = entry.key.as_bytes(&mut digits);
+                figures.seen.note(entry.database, key);
             }
             // Redis leaves such keys out when it loads the file.
             Err(error) if matches!(error.kind, RdbErrorKind::Empty) => figures.empty += 1,
@@ -223,6 +234,20 @@ impl Check<'_, '_> {
         figures.broken += 1;
         if figures.broken <= MAX_TOLD {
             self.fault(error, key);
+        }
+    }
+
+    /// Tells of a key that was there before.
+    fn duplicate_key(&mut self, figures: &mut Figures, duplicate: &Duplicate) {
+        let key = Some((duplicate.key.as_slice(), duplicate.value_type));
+        self.value_fault(figures, &duplicate.error(), key);
+        if figures.broken <= MAX_TOLD {
+            self.terminal.line(format_args!(
+                "[additional info] RDB has duplicated key '{}' in DB {}, the first at offset {}",
+                shown(&duplicate.key),
+                duplicate.database,
+                duplicate.first_offset
+            ));
         }
     }
 

@@ -15,6 +15,7 @@
 pub mod aof;
 pub mod image;
 pub mod jobs;
+mod leftovers;
 pub mod load;
 pub mod reload;
 pub mod replay;

@@ -17,6 +17,7 @@ use ochre_journal::aof::{AofFolder, FileKind, Opened, Part};
 use ochre_rdb::{ChecksumPolicy, Validation};
 use ochre_store::load::Existing;
 
+use super::leftovers::remove_torn_snapshots;
 use super::load::{self, ExpiredKeys, LoadOptions, LoadProgress, LoadSink, ThreadBegin};
 use super::replay::{self, ReplayError};
 use super::{jobs, rewrite};
@@ -115,6 +116,11 @@ fn load_dataset(server: &Arc<Server>) -> Result<(), String> {
     let live = server.live();
     let config = &live.config;
     let started = Instant::now();
+    remove_torn_snapshots(
+        &*server.persistence.disk,
+        &jobs::dump_path(config),
+        |line| server.log.notice(&line),
+    );
     if config.persistence.append_only {
         let disk = server.persistence.disk.clone();
         let (folder, opened) =

@@ -47,7 +47,8 @@ pub(super) struct FileWriter {
     uncut: Option<u64>,
     synced_at: Instant,
     policy: AppendFsync,
-    /// `aof-timestamp-enabled`
+    /// `aof-timestamp-enabled`: what follows an annotation happened in that second or
+    /// later, as far as the next one.
     stamps: bool,
     last_stamp_s: i64,
 }
@@ -246,29 +247,28 @@ impl FileWriter {
             // It may have been ordered since the last look, before these bytes came.
             self.switch_if_due()?;
             let start = chunk.end() - bytes.len() as u64;
-            let now = match self.aof().next_switch() {
-                Some(at) if at > start && at < chunk.end() => (at - start) as usize,
-                _ => bytes.len(),
-            };
-            self.append(&bytes[..now])?;
-            bytes = &bytes[now..];
+            let switch = self.aof().next_switch().filter(|&at| at > start);
+            let second = chunk.next_second(start).filter(|_| self.stamps);
+            let end = chunk.end();
+            let end = switch.unwrap_or(end).min(second.unwrap_or(end)).min(end);
+            let (now, rest) = bytes.split_at((end - start) as usize);
+            self.append(now, chunk.second_at(start))?;
+            bytes = rest;
         }
         Ok(())
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes some units, which began in the same second.
+    fn append(&mut self, bytes: &[u8], second: i64) -> io::Result<()> {
         let sleep_us = &self.server.switches.aof_flush_sleep_us;
         match sleep_us.load(Ordering::Relaxed) {
             0 => {}
             sleep_us => std::thread::sleep(Duration::from_micros(sleep_us)),
         }
         let mut stamp = Vec::new();
-        if self.stamps {
-            let now_s = crate::clock::now_ms() / 1000;
-            if now_s != self.last_stamp_s {
-                aof::append_timestamp(&mut stamp, now_s);
-                self.last_stamp_s = now_s;
-            }
+        if self.stamps && second > self.last_stamp_s {
+            aof::append_timestamp(&mut stamp, second);
+            self.last_stamp_s = second;
         }
         if !stamp.is_empty() {
             self.file.write_all(&stamp)?;
@@ -361,6 +361,8 @@ impl FileWriter {
             .fetch_sub(self.written.length - whole.length, Ordering::Relaxed);
         aof.offsets.written.store(whole.offset, Ordering::SeqCst);
         self.written = whole;
+        // The annotation may have been cut off.
+        self.last_stamp_s = 0;
         self.cursor.rewind(whole.offset);
         aof.carried_out.notify_all();
         if stop {

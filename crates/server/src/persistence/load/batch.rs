@@ -219,7 +219,10 @@ impl<'j> Inserter<'j> {
                     Loaded::Refused(entry) => {
                         let key = quoted(entry.key()).to_vec();
                         if refused.as_ref().is_none_or(|error| offset < error.offset) {
-                            let fault = LoadFault::DuplicateKey { key };
+                            let fault = LoadFault::DuplicateKey {
+                                database: u32::from(db),
+                                key,
+                            };
                             refused = Some(LoadError::new(offset, fault));
                         }
                     }

@@ -35,8 +35,10 @@ pub enum LoadFault {
         error: RestoreError,
     },
     /// A key comes twice, or is there already.
-    #[error("duplicate key {}", .key.escape_ascii())]
+    #[error("RDB has duplicated key '{}' in DB {database}", .key.escape_ascii())]
     DuplicateKey {
+        /// The key's database.
+        database: u32,
         /// The key, cut if it is long.
         key: Vec<u8>,
     },

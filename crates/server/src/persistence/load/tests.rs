@@ -176,7 +176,10 @@ fn a_key_that_is_there_is_refused_or_replaced() {
     let (mut heard, progress) = (Heard::default(), LoadProgress::default());
     load(&store, &file(1)[..], &options(1), &mut heard, &progress).unwrap();
     let refused = load(&store, &file(2)[..], &options(1), &mut heard, &progress).unwrap_err();
-    assert_eq!(refused.to_string(), "duplicate key k, at byte 23");
+    assert_eq!(
+        refused.to_string(),
+        "RDB has duplicated key 'k' in DB 0, at byte 23"
+    );
     let replacing = LoadOptions {
         existing: Existing::Replace,
         ..options(1)
