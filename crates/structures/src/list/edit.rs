@@ -26,7 +26,12 @@ impl List {
             _ if self.limit.is_large(element.len()) => {
                 self.push_slot(side, Slot::plain(element.to_vec()));
             }
-            _ => self.push_slot(side, Slot::packed_one(element)),
+            _ => {
+                let mut slot = Slot::packed_one(element);
+                let room = self.limit.room_beside(self.nodes.len());
+                slot.edit(|strip| strip.reserve(side, room));
+                self.push_slot(side, slot);
+            }
         }
     }
 

@@ -81,6 +81,17 @@ impl NodeLimit {
         }
     }
 
+    /// How much room a new node at an end gets at once, in a list of so many others: an
+    /// eighth of theirs, up to a whole node's, so that those of a long list need not grow
+    /// step by step. 0 where the count bounds them and their size is not known.
+    #[must_use]
+    pub fn room_beside(&self, nodes: usize) -> usize {
+        match self.max_entries {
+            u32::MAX => (self.max_bytes as usize / 8).saturating_mul(nodes.min(8)),
+            _ => 0,
+        }
+    }
+
     /// Whether a listpack of this size with so many elements is beyond the limit.
     #[inline]
     #[must_use]
@@ -133,6 +144,9 @@ mod tests {
             assert!(limit.admits(bytes - 20, entries - 1, 12), "{value}");
             assert!(!limit.admits(bytes - 20, entries - 1, 13), "{value}");
         }
+        let rooms = [0, 1, 8, 9].map(|nodes| NodeLimit::from_config(-2).room_beside(nodes));
+        assert_eq!(rooms, [0, 1024, 8192, 8192]);
+        assert_eq!(NodeLimit::from_config(8).room_beside(9), 0);
         assert!(NodeLimit::from_config(-2).halved().is_exceeded_by(4097, 1));
         assert!(!NodeLimit::from_config(8).halved().is_exceeded_by(8192, 4));
         assert!(NodeLimit::from_config(8).halved().is_exceeded_by(10, 5));

@@ -93,6 +93,17 @@ impl Strip {
         }
     }
 
+    /// Makes the room this large, if it is smaller, for growth on this side.
+    pub(super) fn reserve(&mut self, side: Side, capacity: usize) {
+        if self.room.len() < capacity {
+            let start = match side {
+                Side::Front => capacity - self.len(),
+                Side::Back => 0,
+            };
+            self.relocate(capacity, start);
+        }
+    }
+
     /// Makes room for `extra` bytes before the content.
     fn reserve_front(&mut self, extra: usize) {
         if self.start() >= extra {
@@ -198,7 +209,7 @@ impl Buffer for Strip {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Buffer, Strip};
+    use super::{Buffer, Side, Strip};
 
     proptest! {
         #[test]
@@ -209,6 +220,11 @@ mod tests {
             let mut model: Vec<u8> = Vec::new();
             let mut strip = Strip::new(Vec::new());
             for (at, remove, insert, byte, action) in splices {
+                match action {
+                    3 => strip.reserve(Side::Front, remove % 200),
+                    4 => strip.reserve(Side::Back, remove % 200),
+                    _ => {}
+                }
                 // Mostly at the ends, as lists are used.
                 let at = match action % 4 {
                     0 => 0,

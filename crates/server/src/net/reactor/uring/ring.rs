@@ -40,7 +40,7 @@ const COMPLETIONS: u32 = 4096;
 const GROUP: u16 = 0;
 
 /// Provided buffers that the kernel is offered at first.
-const FIRST_OFFERED: u16 = 8;
+const FIRST_OFFERED: u16 = 4;
 
 /// Slices in one send.
 const SLICES_MAX: usize = 64;
