@@ -30,7 +30,8 @@ crash *ARGS:
     cargo build --release -p ochre-server
     cargo run --release -p ochre-testkit --example crash -- --subject target/release/ochre {{ARGS}}
 
-# Fuzz a target (needs nightly and cargo-fuzz): request, packed, dump, restore or aof.
+# Fuzz a target (needs nightly and cargo-fuzz): request, packed, dump, restore or aof; as in
+# `just fuzz restore -- -max_total_time=300`.
 fuzz TARGET *ARGS:
     cargo +nightly fuzz run {{TARGET}} {{ARGS}}
 

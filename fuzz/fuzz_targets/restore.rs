@@ -31,6 +31,10 @@ fuzz_target!(|data: &[u8]| {
     if let Some(payload) = again(data, &settings) {
         assert!(again(&payload, &settings).is_some(), "what is written can be read");
     }
+    // A store costs a thread, and nothing else gets into it.
+    if !data.starts_with(b"REDIS") {
+        return;
+    }
     let Ok((store, _)) = Store::start(4, 16) else {
         return;
     };
