@@ -29,6 +29,9 @@ const LATENCY_FIGURES: u8 = 2;
 /// one by one, as texts of scripts could make any number.
 const ERROR_CODES_MAX: usize = 128;
 
+/// Latencies that a thread keeps before it merges them: microseconds of work.
+const SAMPLES_MAX: usize = 1024;
+
 /// The common figures.
 #[derive(Debug)]
 pub struct Stats {
@@ -251,6 +254,13 @@ impl LocalStats {
             self.samples
                 .push((id, u32::try_from(nanoseconds).unwrap_or(u32::MAX)));
         }
+    }
+
+    /// Whether there is so much to merge that it should be done before the tick ends: a
+    /// script may call any number of commands, and merging keeps others from theirs.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.samples.len() >= SAMPLES_MAX
     }
 
     /// Counts a call that was refused before it ran.

@@ -400,6 +400,10 @@ impl<'s> Unit<'s> {
             self.dispatch(call, known, argv, &[], out)
         });
         call.session.in_unit = outer;
+        if call.local.stats.is_full() {
+            let stats = &mut call.local.stats;
+            stats.merge_into(&call.server.stats, call.local.now_ms);
+        }
         if self.reserved.is_some() {
             let keys = known.keys(argv).unwrap_or_default();
             self.reserve(keys.iter().map(|&(at, _)| argv[at]));

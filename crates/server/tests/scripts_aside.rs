@@ -383,3 +383,23 @@ fn what_a_script_wants_unrecorded_is_not_in_the_append_only_file() {
     assert_eq!(ask(&mut admin, "EXISTS a d e").integer(), Some(3));
     assert_eq!(ask(&mut admin, "EXISTS b c").integer(), Some(0));
 }
+
+#[test]
+fn what_a_script_does_is_counted_while_it_runs() {
+    let server = start(&["--busy-reply-threshold", "0"]);
+    let mut admin = connect(&server);
+    let mut caller = connect(&server);
+    // A list of what it has done, kept to its end, would keep others waiting then.
+    let script = "while true do redis.call('EXISTS', KEYS[1]) end";
+    caller.send(&["EVAL", script, "1", "held"]).expect("sent");
+    for _ in 0..10_000 {
+        let figures = text(&ask(&mut admin, "INFO commandstats"));
+        if figures.contains("cmdstat_exists:") {
+            assert_eq!(text(&ask(&mut admin, "SCRIPT KILL")), "OK");
+            assert!(reply(&mut caller).error().is_some());
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    panic!("nothing is counted");
+}
