@@ -4,6 +4,9 @@
 use crate::compare::Experiment;
 use crate::report::{Budget, metric};
 
+/// What a server is given before its memory is looked at first.
+const TASTE: u64 = 1000;
+
 /// The experiments of this family.
 pub fn experiments() -> Vec<Experiment> {
     const MILLION: u64 = 1_000_000;
@@ -103,8 +106,10 @@ fn experiment(
         vec![metric("bytes", format!("RSS {what}"), "B").within(Budget::RatioAtMost(budget))];
     Experiment::new(name, metrics, move |lab, server| {
         let count = lab.count(count);
-        // The first command makes buffers and threads that are not the data's.
-        lab.once(server, "PING")?;
+        // The first commands make buffers and threads, and have code loaded, which are
+        // not the data's.
+        lab.fill(server, line, TASTE)?;
+        lab.once(server, "FLUSHALL")?;
         let before = lab.resting_memory(server)?;
         lab.fill(server, line, count)?;
         let after = lab.resting_memory(server)?;
