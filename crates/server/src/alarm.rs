@@ -18,6 +18,21 @@ struct AlarmState {
 }
 
 impl Alarm {
+    pub const fn new() -> Self {
+        Self {
+            state: Mutex::new(AlarmState {
+                rung: false,
+                stop: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Forgets that it was rung or stopped.
+    pub fn reset(&self) {
+        *self.state.lock() = AlarmState::default();
+    }
+
     pub fn ring(&self) {
         self.state.lock().rung = true;
         self.changed.notify_one();

@@ -27,6 +27,7 @@ pub mod pause;
 pub mod persistence;
 pub mod process;
 pub mod pubsub;
+mod purging;
 mod rates;
 mod reclaim;
 pub mod restart;

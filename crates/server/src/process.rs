@@ -7,7 +7,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
 use crate::config::choices::OomScoreAdj;
-use crate::scheduling::{self, Share};
 
 /// Descriptors kept for listening, files and the reactors.
 pub const RESERVED_DESCRIPTORS: u64 = 32;
@@ -71,19 +70,6 @@ pub fn adjust_oom_score(config: &Config) -> io::Result<()> {
         return Ok(());
     }
     fs::write(FILE, score.clamp(-1000, 1000).to_string())
-}
-
-/// Whether the allocator gives memory back from a thread of its own.
-pub fn set_allocator_thread(on: bool) {
-    let set = move || {
-        // That thread is like the one that starts it; and it may give back much at once.
-        let _ = scheduling::give_way(Share::Small);
-        // Where the allocator was built without it, memory is given back as it is freed.
-        let _ = tikv_jemalloc_ctl::background_thread::write(on);
-    };
-    if let Ok(thread) = std::thread::Builder::new().spawn(set) {
-        let _ = thread.join();
-    }
 }
 
 /// Has the calling thread give way to those that serve clients, where they compete for a

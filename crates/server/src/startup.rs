@@ -14,6 +14,7 @@ use crate::config::choices::Supervised;
 use crate::config::{Config, REDIS_VERSION};
 use crate::log::Log;
 use crate::process;
+use crate::purging;
 
 /// Tells the second process that it is the one that stays.
 const DAEMON_MARK: &str = "OCHRE_IS_DAEMON";
@@ -238,7 +239,7 @@ pub fn fit_process(config: &mut Config, log: &Log) {
     {
         log.warning(&format!("Can't disable transparent huge pages: {error}"));
     }
-    process::set_allocator_thread(config.memory.jemalloc_background_thread);
+    purging::switch(config.memory.jemalloc_background_thread);
 }
 
 #[cfg(test)]

@@ -443,6 +443,7 @@ impl Desk {
             let clock = &self.local.clock;
             clock.delta_as_nanos(started, clock.raw()) / 1000
         });
+        crate::purging::note_activity();
         crate::stats::add(&server.stats.counters.ticks, 1);
         crate::stats::add(&server.stats.counters.tick_microseconds, busy_us);
         self.local

@@ -7,6 +7,7 @@ use crate::config::{Config, Directive};
 use crate::net::listener;
 use crate::persistence::rewrite;
 use crate::process;
+use crate::purging;
 use crate::server::{Server, log_level};
 
 /// Puts the directive's value in `config` into force.
@@ -44,7 +45,7 @@ pub fn apply(server: &Arc<Server>, directive: &Directive, config: &Config) -> Re
         "oom-score-adj" | "oom-score-adj-values" => process::adjust_oom_score(config)
             .map_err(|error| format!("Failed to apply new oom_score_adj configuration: {error}"))?,
         "jemalloc-bg-thread" => {
-            process::set_allocator_thread(config.memory.jemalloc_background_thread);
+            purging::switch(config.memory.jemalloc_background_thread);
         }
         _ => {}
     }
