@@ -21,7 +21,7 @@ section! {
             "How often a second background work runs, from 1 to 500.";
         jemalloc_background_thread: bool = true, yes_no, [], Live,
             "jemalloc-bg-thread" =>
-            "Whether the allocator gives memory back to the system from a thread of its own.";
+            "Whether memory is given back to the system by a thread of its own, in small steps.";
         lazy_expire_nested_arbitrary_keys: bool = true, yes_no, [HIDDEN], Live,
             "lazyexpire-nested-arbitrary-keys" =>
             "Whether commands that reach keys that they do not name may delete the expired ones.";
