@@ -7,10 +7,10 @@ pub type Register = (&'static str, u64);
 
 /// The registers of an interrupted thread, from the context that its handler was given,
 /// and the address of the instruction that it was running. Neither takes memory.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub struct Registers<'c>(&'c libc::ucontext_t);
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl Registers<'_> {
     /// # Safety
     /// `context` must be what the kernel gave to a handler with `SA_SIGINFO`, or null.
@@ -18,7 +18,10 @@ impl Registers<'_> {
         // SAFETY: promised by the caller.
         unsafe { context.cast::<libc::ucontext_t>().as_ref() }.map(Self)
     }
+}
 
+#[cfg(target_arch = "x86_64")]
+impl Registers<'_> {
     pub fn instruction(&self) -> u64 {
         self.0.uc_mcontext.gregs[libc::REG_RIP as usize] as u64
     }
@@ -52,17 +55,7 @@ impl Registers<'_> {
 }
 
 #[cfg(target_arch = "aarch64")]
-pub struct Registers<'c>(&'c libc::ucontext_t);
-
-#[cfg(target_arch = "aarch64")]
 impl Registers<'_> {
-    /// # Safety
-    /// `context` must be what the kernel gave to a handler with `SA_SIGINFO`, or null.
-    pub unsafe fn of(context: *mut c_void) -> Option<Self> {
-        // SAFETY: promised by the caller.
-        unsafe { context.cast::<libc::ucontext_t>().as_ref() }.map(Self)
-    }
-
     pub fn instruction(&self) -> u64 {
         self.0.uc_mcontext.pc
     }

@@ -9,25 +9,26 @@
 use ochre_journal::{Record, Wrap};
 use ochre_resp::Reply;
 use ochre_store::effects::{Propagation, RemovedFields};
-use ochre_store::locks::GaveUp;
 use ochre_store::view::Observed;
 use ochre_store::{
-    Effects, EventClass, Hashed, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView,
+    Effects, EventClass, Held, KeyspaceView, ReadView, Removal, Scope, Store, WriteView,
 };
-use ochre_structures::hash::hash_bytes;
 use smallvec::SmallVec;
 
 use crate::blocking;
 use crate::commands::args::Args;
 use crate::commands::spec::{Flags, Flow, KeyspaceCall, Outcome, Run, TimeoutReply};
-use crate::commands::table::{KeyPlan, Known};
+use crate::commands::table::Known;
 use crate::error::Error;
 use crate::execute::{self, BigArguments, Call, Role};
-use crate::gates;
 use crate::live::Live;
 use crate::pubsub::{self, Wakes};
 use crate::server::Server;
 use crate::tracking;
+
+mod locking;
+
+pub use locking::{Reach, has_reserved, lock_keys, refuse_reserved, stripes_of};
 
 /// What a unit consists of, and hence how it comes by its locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,138 +80,6 @@ impl<'s> Unit<'s> {
     /// Unix time in milliseconds, which stands still within the unit.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
-    }
-
-    /// Locks what a transaction needs: these stripes, or all.
-    ///
-    /// # Errors
-    /// As [`lock_keys`].
-    pub fn lock_transaction(
-        &mut self,
-        call: &Call<'s>,
-        stripes: &StripeList,
-        reach: Reach,
-    ) -> Result<(), Error> {
-        self.kind = Kind::Transaction;
-        match reach {
-            Reach::Keys => {
-                let mut give_up = || gives_up_stripe(call);
-                let locked = self.store.stripes.lock_many_or(stripes, &mut give_up);
-                let held = locked.map_err(|GaveUp| unavailable(call.server))?;
-                // Not key by key: few transactions meet a script that takes long.
-                if has_reserved(&held, stripes) {
-                    return Err(unavailable(call.server));
-                }
-                self.held = held;
-            }
-            Reach::Script => {
-                self.held = lock_globally(call)?;
-                self.held.extend(stripes);
-            }
-            Reach::Everything => {
-                self.held = lock_globally(call)?;
-                self.held.extend_to_all();
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the global lock, so that stripes can be taken one by one. Nothing to do
-    /// within a transaction that has it.
-    ///
-    /// # Errors
-    /// As [`lock_keys`].
-    pub fn lock_script(&mut self, call: &Call<'s>) -> Result<(), Error> {
-        if !self.held.is_global() {
-            debug_assert!(
-                self.held.is_nothing(),
-                "a transaction with scripts is global"
-            );
-            self.held = lock_globally(call)?;
-            self.reserved = (call.local.role == Role::Aside).then(StripeList::new);
-        }
-        Ok(())
-    }
-
-    /// Takes the keys that a script declares, which holds the global lock.
-    pub fn take_declared(&mut self, keys: &[&[u8]]) {
-        let mut stripes: StripeList = keys.iter().map(|key| self.store.stripe_of(key)).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        self.held.extend(&stripes);
-        self.reserve(keys.iter().copied());
-    }
-
-    /// Reserves keys whose stripes are held, and releases those: what a script aside does
-    /// after each command. Where it has taken everything, it keeps that.
-    fn reserve<'k>(&mut self, keys: impl Iterator<Item = &'k [u8]>) {
-        let Some(reserved) = &mut self.reserved else {
-            return;
-        };
-        if self.held.is_everything() {
-            return;
-        }
-        for key in keys {
-            let hash = hash_bytes(key);
-            let index = self.store.stripe_of_hash(hash);
-            if let Some(stripe) = self.held.stripe_mut(index) {
-                stripe.reserved.add(hash);
-            }
-            if let Err(place) = reserved.binary_search(&index) {
-                reserved.insert(place, index);
-            }
-        }
-        self.held.release_stripes();
-    }
-
-    /// Takes back the stripes of the keys that were reserved.
-    fn take_back(&mut self) {
-        for index in self.reserved.take().unwrap_or_default() {
-            self.held.extend(&[index]);
-            if let Some(stripe) = self.held.stripe_mut(index) {
-                stripe.reserved.clear();
-            }
-        }
-    }
-
-    /// Locks every stripe; the global lock is held.
-    fn extend_to_all(&mut self, server: &Server) {
-        self.held.extend_to_all();
-        if self.reserved.is_some() {
-            server.script.note_everything();
-        }
-    }
-
-    /// Takes the global lock for a command that may change the whole keyspace. Others
-    /// lock stripe by stripe, and are kept from waiting long for that.
-    fn lock_for_walk(&mut self, call: &Call<'s>, known: &Known) -> Result<(), Error> {
-        if known.flags.has(Flags::WRITE) {
-            self.held = lock_globally(call)?;
-        } else if gives_up_stripe(call) {
-            return Err(unavailable(call.server));
-        }
-        Ok(())
-    }
-
-    /// Sees to it that the command's keys are locked.
-    #[inline]
-    fn lock_for(&mut self, call: &Call<'s>, known: &Known, argv: &[&[u8]]) -> Result<(), Error> {
-        if self.kind == Kind::Single && self.held.is_nothing() && !self.held.is_global() {
-            self.held = lock_keys(call, known, argv)?;
-        } else if self.held.is_global() && !self.held.is_everything() {
-            if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
-                self.extend_to_all(call.server);
-            } else {
-                match known.plan {
-                    KeyPlan::None => {}
-                    KeyPlan::One(index) => {
-                        self.held.extend(&[self.store.stripe_of(argv[index])]);
-                    }
-                    KeyPlan::Many => self.held.extend(&stripes_of(self.store, known, argv)),
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Runs one command within the unit.
@@ -556,17 +425,6 @@ pub fn settle(server: &Server, effects: &mut Effects) {
     server.store.freer.dispose(&mut effects.garbage);
 }
 
-/// How far a transaction's commands may reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
-    /// The keys they name.
-    Keys,
-    /// Those, and what their scripts touch.
-    Script,
-    /// Anything.
-    Everything,
-}
-
 /// What the views of one command have in common.
 pub fn scope<'a>(call: &mut Call<'a>, now_ms: i64) -> Scope<'a> {
     Scope {
@@ -585,105 +443,4 @@ pub fn scope<'a>(call: &mut Call<'a>, now_ms: i64) -> Scope<'a> {
 pub fn observe(call: &mut Call<'_>, scope: &Scope<'_>) {
     call.local.stats.hits += u64::from(scope.observed.hits.get());
     call.local.stats.misses += u64::from(scope.observed.misses.get());
-}
-
-/// The stripes of the command's keys.
-pub fn stripes_of(store: &Store, known: &Known, argv: &[&[u8]]) -> StripeList {
-    // Where the keys cannot be told, the handler says what is wrong before it looks at
-    // any.
-    let keys = known.keys(argv).unwrap_or_default();
-    let mut stripes: StripeList = keys
-        .iter()
-        .map(|&(at, _)| store.stripe_of(argv[at]))
-        .collect();
-    stripes.sort_unstable();
-    stripes.dedup();
-    stripes
-}
-
-/// Locks the stripes of the command's keys.
-///
-/// # Errors
-/// BUSY, when a script that takes too long has one of the keys; `Reserved` when one that
-/// runs aside has, so that the command is to be run again later.
-#[inline]
-pub fn lock_keys<'s>(call: &Call<'s>, known: &Known, argv: &[&[u8]]) -> Result<Held<'s>, Error> {
-    let store = &call.server.store;
-    let mut give_up = || gives_up_stripe(call);
-    if known.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
-        let mut held = lock_globally(call)?;
-        held.extend_to_all();
-        return Ok(held);
-    }
-    let locked = match known.plan {
-        KeyPlan::None => Ok(store.stripes.none()),
-        KeyPlan::One(index) => store.stripes.lock_one_or(
-            store.stripe_of_hash(Hashed::hash_of(call.named.as_ref(), argv[index])),
-            &mut give_up,
-        ),
-        KeyPlan::Many => store
-            .stripes
-            .lock_many_or(&stripes_of(store, known, argv), &mut give_up),
-    };
-    let held = locked.map_err(|GaveUp| unavailable(call.server))?;
-    if held.any(|stripe| !stripe.reserved.is_empty()) {
-        let keys = known.keys(argv).unwrap_or_default();
-        refuse_reserved(call.server, &held, keys.iter().map(|&(at, _)| argv[at]))?;
-    }
-    Ok(held)
-}
-
-/// Takes the global lock, and no stripe.
-///
-/// # Errors
-/// As [`lock_keys`].
-fn lock_globally<'s>(call: &Call<'s>) -> Result<Held<'s>, Error> {
-    let server = call.server;
-    let mut give_up =
-        || server.is_busy() || call.local.role == Role::Worker && server.script.is_long();
-    let locked = server.store.stripes.lazily_or(&mut give_up);
-    locked.map_err(|GaveUp| unavailable(server))
-}
-
-/// Whether to stop waiting for a stripe.
-fn gives_up_stripe(call: &Call<'_>) -> bool {
-    let script = &call.server.script;
-    script.is_busy() || call.local.role == Role::Worker && script.is_long_with_everything()
-}
-
-/// What a command that a script keeps from running ends with.
-#[cold]
-fn unavailable(server: &Server) -> Error {
-    if server.is_busy() {
-        gates::busy(server)
-    } else {
-        Error::Reserved
-    }
-}
-
-/// Refuses keys that a script which runs aside keeps to itself.
-///
-/// # Errors
-/// As [`lock_keys`].
-#[cold]
-pub fn refuse_reserved<'k>(
-    server: &Server,
-    held: &Held<'_>,
-    mut keys: impl Iterator<Item = &'k [u8]>,
-) -> Result<(), Error> {
-    let is_reserved = |key: &[u8]| {
-        let hash = hash_bytes(key);
-        let stripe = held.stripe(server.store.stripe_of_hash(hash));
-        stripe.is_some_and(|stripe| stripe.reserved.has(hash))
-    };
-    if keys.any(is_reserved) {
-        return Err(unavailable(server));
-    }
-    Ok(())
-}
-
-/// Whether a script which runs aside has reserved keys in any of these stripes.
-pub fn has_reserved(held: &Held<'_>, stripes: &[u32]) -> bool {
-    let mut stripes = stripes.iter().filter_map(|&index| held.stripe(index));
-    stripes.any(|stripe| !stripe.reserved.is_empty())
 }
