@@ -50,6 +50,12 @@ pub enum Stall {
 }
 
 impl Stall {
+    /// Whether the client waits for something that it has asked for, so that it is not
+    /// idle.
+    pub fn is_wait(self) -> bool {
+        matches!(self, Self::Blocked | Self::Deferred)
+    }
+
     /// Whether the command that the connection came to has not run, and is to run first
     /// when the stall ends.
     pub fn precedes(self) -> bool {

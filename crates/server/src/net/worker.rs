@@ -473,7 +473,7 @@ impl Desk {
                     .client
                     .last_used_ms
                     .load(Ordering::Relaxed);
-                connection.stalled != Some(Stall::Blocked) && now_ms - used > timeout_s * 1000
+                !connection.stalled.is_some_and(Stall::is_wait) && now_ms - used > timeout_s * 1000
             })
             .map(|connection| connection.token)
             .collect();

@@ -5,9 +5,10 @@
 //! has to prove it many times. The memory is a table of counters by name: scripts that
 //! share one are judged together, which costs time and nothing else.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicI8, Ordering};
 use std::time::Duration;
+
+use ochre_structures::hash::hash_bytes;
 
 /// What a worker's clients may be kept waiting for by one script.
 pub const SHORT: Duration = Duration::from_millis(1);
@@ -49,8 +50,7 @@ impl Paces {
 
     #[inline]
     fn counter(&self, name: &str) -> &AtomicI8 {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name);
-        &self.0[hash as usize % COUNTERS]
+        &self.0[hash_bytes(name.as_bytes()) as usize % COUNTERS]
     }
 }
 
