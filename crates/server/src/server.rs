@@ -560,6 +560,9 @@ impl Running {
             let Some(request) = self.server.stop_request() else {
                 break;
             };
+            if request.save == SaveAtEnd::No {
+                self.server.script.abort();
+            }
             self.server.hold_back_commands();
             if shutdown::prepare(&self.server, request).is_ok() || request.force {
                 drop(self);
@@ -585,6 +588,8 @@ impl Running {
             worker.mailbox.put(Mail::Stop);
         }
         self.server.aside.stop();
+        // What it still does is not kept anywhere.
+        self.server.script.abort();
         self.server.reclaimer.stop();
         self.server.steward.stop();
         for thread in self.threads.drain(..) {

@@ -403,3 +403,38 @@ fn what_a_script_does_is_counted_while_it_runs() {
     }
     panic!("nothing is counted");
 }
+
+#[test]
+fn the_server_ends_whatever_its_script_does() {
+    for line in [
+        "FCALL endless 1 held",
+        "EVAL redis.call('SET','a',1)while(true)do(nil)end 0",
+    ] {
+        let line = line.replace("do(nil)end", "do\tend");
+        let mut server = start(&["--busy-reply-threshold", "0", "--save", ""]);
+        let mut admin = connect(&server);
+        load(&mut admin);
+        let mut caller = connect(&server);
+        send(&mut caller, &line);
+        thread::sleep(Duration::from_millis(50));
+        send(&mut admin, "SHUTDOWN NOSAVE");
+        let status = server.wait().and_then(|status| status.code());
+        assert_eq!(status, Some(0), "{line}");
+    }
+}
+
+#[test]
+fn a_password_holds_for_whoever_comes_after_it() {
+    let server = start(&["--io-threads", "4"]);
+    let mut admin = connect(&server);
+    for _ in 0..50 {
+        ask(&mut admin, "CONFIG SET requirepass secret");
+        for _ in 0..4 {
+            let refused = text(&ask(&mut connect(&server), "GET a"));
+            assert!(refused.starts_with("NOAUTH"), "{refused}");
+        }
+        let mut known = connect(&server);
+        ask(&mut known, "AUTH secret");
+        ask(&mut known, "CONFIG SET requirepass ");
+    }
+}

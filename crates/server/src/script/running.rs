@@ -180,7 +180,7 @@ impl Running {
         Ok(())
     }
 
-    /// SHUTDOWN NOSAVE ends a script whatever it has done.
+    /// The end of the server is that of its script, whatever that has done.
     pub fn abort(&self) {
         self.killed.store(true, Ordering::Release);
     }
