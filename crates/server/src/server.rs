@@ -362,6 +362,16 @@ impl Server {
         self.generation.load(Ordering::Acquire)
     }
 
+    /// Takes over the configuration in force, where `live` is another: that of `generation`.
+    #[inline]
+    pub fn refresh(&self, generation: &mut u64, live: &mut Arc<Live>) {
+        let now = self.generation();
+        if now != *generation {
+            *generation = now;
+            *live = self.live();
+        }
+    }
+
     /// Puts a new configuration in force.
     pub fn set_config(&self, config: Config) {
         self.switches.follow(&config);

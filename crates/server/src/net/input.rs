@@ -68,11 +68,7 @@ impl Engine<'_> {
     /// Takes over a changed configuration.
     #[inline]
     fn refresh(&mut self) {
-        let generation = self.server.generation();
-        if generation != *self.generation {
-            *self.generation = generation;
-            *self.live = self.server.live();
-        }
+        self.server.refresh(self.generation, self.live);
     }
 }
 

@@ -165,10 +165,7 @@ impl Desk {
             crate::clock::now_ms(),
         );
         // A password that was set before the client came may not have been met in the mail.
-        if self.server.generation() != self.generation {
-            self.generation = self.server.generation();
-            self.live = self.server.live();
-        }
+        self.server.refresh(&mut self.generation, &mut self.live);
         let authenticated = self.live.config.security.password.is_empty();
         let session = Session::new(client, authenticated);
         self.connections[slot as usize].connection =

@@ -282,10 +282,10 @@ pub(super) fn admit(call: &Call<'_>, flags: ScriptFlags, writes: Writes) -> Resu
     Ok(())
 }
 
-/// Runs `work` with the worker's interpreter, made on first use.
 /// In the paths of the sources of the binding to the interpreter, and no others.
 const INTERPRETER: &str = "/mlua-";
 
+/// Runs `work` with the thread's interpreter, made on first use.
 pub(super) fn with_engine<'c, R>(
     call: &mut Call<'c>,
     work: impl FnOnce(&mut Call<'c>, &mut Engine) -> Result<R, Error>,

@@ -147,8 +147,7 @@ impl Handler for Desk {
                 // The tick ends with that.
                 Mail::ResumeDeferred(done) => self.deferred_done.extend(done),
                 Mail::ConfigChanged => {
-                    self.generation = self.server.generation();
-                    self.live = self.server.live();
+                    self.server.refresh(&mut self.generation, &mut self.live);
                 }
                 Mail::Stop => self.stop = true,
             }
