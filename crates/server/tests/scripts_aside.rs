@@ -109,6 +109,15 @@ fn other_keys_of_the_same_stripes_are_served_meanwhile() {
     let found = ask(&mut admin, "MGET free:a free:b free:c");
     assert_eq!(found.elements().map(<[Reply]>::len), Some(3));
     assert_eq!(ask(&mut admin, "DBSIZE").integer(), Some(203));
+    // Some of these keys share a stripe with what the script has.
+    for line in ["WATCH free:7", "MULTI", "MGET free:a free:b"] {
+        assert!(ask(&mut admin, line).error().is_none());
+    }
+    for round in 0..200 {
+        ask(&mut admin, &format!("INCR free:{round}"));
+    }
+    let counts = ask(&mut admin, "EXEC");
+    assert_eq!(counts.elements().map(<[Reply]>::len), Some(201));
     assert_eq!(ask(&mut admin, "CLIENT UNBLOCK 2").integer(), Some(0));
     kill(&mut admin, caller);
 }

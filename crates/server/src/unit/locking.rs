@@ -45,12 +45,7 @@ impl<'s> Unit<'s> {
             Reach::Keys => {
                 let mut give_up = || gives_up_stripe(call);
                 let locked = self.store.stripes.lock_many_or(stripes, &mut give_up);
-                let held = locked.map_err(|GaveUp| unavailable(call.server))?;
-                // Not key by key: few transactions meet a script that takes long.
-                if has_reserved(&held, stripes) {
-                    return Err(unavailable(call.server));
-                }
-                self.held = held;
+                self.held = locked.map_err(|GaveUp| unavailable(call.server))?;
             }
             Reach::Script => {
                 self.held = lock_globally(call)?;

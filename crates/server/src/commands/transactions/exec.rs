@@ -13,7 +13,7 @@ use crate::commands::spec::*;
 use crate::error::Error;
 use crate::execute::Call;
 use crate::server::Server;
-use crate::unit::{Reach, StripeList, Unit, stripes_of};
+use crate::unit::{Reach, StripeList, Unit, has_reserved, refuse_reserved, stripes_of};
 
 pub const EXEC: Command = Command {
     summary: "Executes all commands in a transaction.",
@@ -82,7 +82,18 @@ fn lock<'c>(call: &Call<'c>, unit: &mut Unit<'c>, transaction: &Transaction) -> 
     }
     stripes.sort_unstable();
     stripes.dedup();
-    unit.lock_transaction(call, &stripes, reach)
+    unit.lock_transaction(call, &stripes, reach)?;
+    if has_reserved(&unit.held, &stripes) {
+        let watched = call.session.watching.iter().flat_map(|w| w.names());
+        let queued = transaction.queue.iter().flat_map(|queued| {
+            let argv: Vec<&[u8]> = queued.argv.iter().map(Vec::as_slice).collect();
+            let keys = call.server.commands.get(queued.command).keys(&argv);
+            let keys = keys.unwrap_or_default();
+            keys.into_iter().map(move |(at, _)| argv[at])
+        });
+        refuse_reserved(call.server, &unit.held, watched.chain(queued))?;
+    }
+    Ok(())
 }
 
 /// The stripes that the queued commands name, and whether they may reach beyond.

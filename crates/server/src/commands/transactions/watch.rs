@@ -31,6 +31,11 @@ struct Watched {
 }
 
 impl Watching {
+    /// The watched keys, of whatever database.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(|watched| watched.key.as_slice())
+    }
+
     /// The stripes of the watched keys, in no order.
     pub fn stripes(&self, server: &Server) -> StripeList {
         self.keys
