@@ -158,9 +158,10 @@ impl Parser {
                 Some(_) => return self.parse_inline(input, spans, limits),
             }
             // Nearly every request has one to nine arguments: "*N\r\n".
-            if let Some(&[_, count @ b'1'..=b'9', b'\r', b'\n']) = input.get(self.at..self.at + 4) {
+            if let Some(count @ 1..=9) = word_at(input, self.at).and_then(|word| digit(word, b'*'))
+            {
                 self.at += 4;
-                self.remaining = u64::from(count - b'0');
+                self.remaining = u64::from(count);
                 return self.parse_arguments(input, spans, limits);
             }
             let Some((line, after)) = self.line(input, limits, ProtocolError::CountLineTooBig)?
@@ -194,26 +195,28 @@ impl Parser {
         limits: &Limits,
     ) -> Result<Status, ProtocolError> {
         while self.remaining > 0 {
-            let len = match self.bulk {
-                Some(len) => len,
-                None => {
-                    let Some((len, after)) = self.bulk_header(input, limits)? else {
-                        return Ok(Status::Incomplete);
-                    };
-                    self.at = after;
-                    self.bulk = Some(len);
-                    len
-                }
+            let (len, start) = match self.bulk {
+                Some(len) => (len, self.at),
+                None => match short_header(input, self.at) {
+                    Some(header) => header,
+                    None => match self.bulk_header(input, limits)? {
+                        Some(header) => header,
+                        None => return Ok(Status::Incomplete),
+                    },
+                },
             };
-            if input.len() - self.at < len + 2 {
+            // Redis does not look at the two bytes behind an argument either.
+            let end = start + len + 2;
+            if end > input.len() {
+                self.at = start;
+                self.bulk = Some(len);
                 return Ok(Status::Incomplete);
             }
             spans.push(Span {
-                start: self.at as u32,
+                start: start as u32,
                 len: len as u32,
             });
-            // Redis does not look at these two bytes either.
-            self.at += len + 2;
+            self.at = end;
             self.bulk = None;
             self.remaining -= 1;
         }
@@ -222,23 +225,12 @@ impl Parser {
 
     /// The length announced by `$N\r\n` at the current position and the offset
     /// behind it.
-    #[inline]
+    #[cold]
     fn bulk_header(
         &self,
         input: &[u8],
         limits: &Limits,
     ) -> Result<Option<(usize, usize)>, ProtocolError> {
-        // Nearly every argument is shorter than 100 bytes: its header is "$N\r\n" or "$NN\r\n".
-        match input.get(self.at..self.at + 5) {
-            Some(&[b'$', a @ b'0'..=b'9', b'\r', b'\n', _]) => {
-                return Ok(Some((usize::from(a - b'0'), self.at + 4)));
-            }
-            Some(&[b'$', a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n']) => {
-                let len = usize::from(a - b'0') * 10 + usize::from(b - b'0');
-                return Ok(Some((len, self.at + 5)));
-            }
-            _ => {}
-        }
         let Some((line, after)) = self.line(input, limits, ProtocolError::BulkLineTooBig)? else {
             return Ok(None);
         };
@@ -317,6 +309,38 @@ impl Parser {
             Err(ProtocolError::UnbalancedQuotes)
         }
     }
+}
+
+/// The eight bytes at `at` as a number, the first one lowest; `None` near the end.
+#[inline]
+fn word_at(input: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*input.get(at..)?.first_chunk()?))
+}
+
+/// N of a word that begins with `kind N CR LF`, N being one digit.
+#[inline]
+fn digit(word: u64, kind: u8) -> Option<u8> {
+    let digit = (word >> 8) as u8;
+    let is_framed = word & 0xFFFF_00FF == 0x0A0D_0000 | u64::from(kind);
+    (is_framed && digit.is_ascii_digit()).then(|| digit - b'0')
+}
+
+/// The length that the header at `at` announces and the offset behind it, if it is one of
+/// those that nearly all arguments have, being shorter than 100 bytes: `$N\r\n` and
+/// `$NN\r\n`. `None` for any other, and near the end of the input.
+#[inline]
+fn short_header(input: &[u8], at: usize) -> Option<(usize, usize)> {
+    let word = word_at(input, at)?;
+    if let Some(len) = digit(word, b'$') {
+        return Some((usize::from(len), at + 4));
+    }
+    let [tens, ones] = [(word >> 8) as u8, (word >> 16) as u8];
+    let is_framed = word & 0xFF_FF00_00FF == 0x0A_0D00_0000 | u64::from(b'$');
+    // Without a leading zero, which is no length.
+    (is_framed && tens.is_ascii_digit() && tens != b'0' && ones.is_ascii_digit()).then(|| {
+        let len = usize::from(tens - b'0') * 10 + usize::from(ones - b'0');
+        (len, at + 5)
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ochre_journal::Record;
 use ochre_resp::Reply;
-use ochre_store::{Effects, EventClass, Hashed, Held, ReadView};
+use ochre_store::{Effects, EventClass, Hashed, Held, ReadView, WriteView};
 
 use crate::blocking::{self, Blocked};
 use crate::commands::args::Args;
@@ -310,15 +310,16 @@ fn run(
     match flow {
         Flow::Deferred => return Executed::Deferred,
         Flow::Aside => return Executed::Aside(aside::send(call, known, argv)),
+        // A wait is in `blocked`.
         Flow::Done | Flow::Block(_) => {}
     }
     if call.session.tracking.is_some() {
         let is_caching = known.full_name == "client|caching";
         tracking::after_command(call.session, is_caching);
     }
-    match (flow, blocked) {
-        (Flow::Block(_), Some(blocked)) => Executed::Blocked(blocked),
-        _ => Executed::Done,
+    match blocked {
+        Some(blocked) => Executed::Blocked(blocked),
+        None => Executed::Done,
     }
 }
 
@@ -416,6 +417,7 @@ fn dispatch<'c>(
     out: &mut Reply,
     blocked: &mut Option<Arc<Blocked>>,
 ) -> Outcome {
+    let server = call.server;
     match known.command.run {
         Run::Session(handler) => handler(call, &mut Args::new(argv, known.name_words(), big), out),
         // The most frequent kind has a shorter way: no effects, unless a key was past
@@ -443,18 +445,36 @@ fn dispatch<'c>(
             }
             outcome
         }
+        // So has a write that leaves nothing to act upon. What it does leave, a unit
+        // takes over.
+        Run::Write(handler) if !known.flags.has(Flags::BLOCKING) => {
+            let mut held = unit::lock_keys(call, known, argv)?;
+            let scope = unit::scope(call, call.local.now_ms);
+            let mut effects = unit::take_effects(call);
+            // Known only now: recording begins and ends under all locks.
+            effects.recording = server.persistence.is_recording();
+            let db = call.session.db;
+            let mut args = Args::new(argv, known.name_words(), big);
+            let mut view = WriteView::new(&scope, &mut held, db, &mut effects);
+            let outcome = handler(&mut view, &mut args, out);
+            unit::observe(call, &scope);
+            if effects.are_changes_alone() && !scope.observed.expired.get() {
+                drop(held);
+                call.local.stats.changes += std::mem::take(&mut effects.dirty);
+                call.local.effects = Some(effects);
+                return outcome;
+            }
+            let mut unit = Unit::resumed(call, held, effects);
+            unit.note_write(call, &scope, known, argv, 0);
+            unit.conclude(call);
+            outcome
+        }
         _ => {
             let mut unit = Unit::new(call, Kind::Single);
-            let outcome = unit.dispatch(call, known, argv, big, out);
-            let outcome = match outcome {
+            let outcome = match unit.dispatch(call, known, argv, big, out) {
                 Ok(Flow::Block(wait)) => {
-                    call.local.waits += 1;
-                    let (on_timeout, until) = (wait.on_timeout, wait.until);
-                    let wait = Arc::new(Blocked::new(call, known.id, argv, wait, call.local.waits));
-                    blocking::register(call, &mut unit.held, &wait);
-                    blocking::await_event(call, until, &wait);
-                    *blocked = Some(wait);
-                    Ok(Flow::Block(Wait::until(until, None, on_timeout)))
+                    *blocked = Some(wait_for(call, &mut unit, known, argv, *wait));
+                    Ok(Flow::Done)
                 }
                 outcome => outcome,
             };
@@ -462,4 +482,23 @@ fn dispatch<'c>(
             outcome
         }
     }
+}
+
+/// Registers the client's wait, under the locks of the unit that found nothing for it.
+#[cold]
+fn wait_for<'c>(
+    call: &mut Call<'c>,
+    unit: &mut Unit<'c>,
+    known: &Known,
+    argv: &[&[u8]],
+    wait: Wait,
+) -> Arc<Blocked> {
+    call.local.waits += 1;
+    let until = wait.until;
+    // A snapshot begun by the wait has the changes made before it.
+    call.local.stats.merge_into(call.server, call.local.now_ms);
+    let wait = Arc::new(Blocked::new(call, known.id, argv, wait, call.local.waits));
+    blocking::register(call, &mut unit.held, &wait);
+    blocking::await_event(call, until, &wait);
+    wait
 }

@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
 use crate::rates::Rate;
+use crate::server::Server;
 
 /// The figures of one command.
 #[derive(Debug, Default, Clone)]
@@ -202,6 +203,8 @@ pub struct LocalStats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    /// Changes of the dataset.
+    pub changes: u64,
     pub calls: u64,
     /// Bytes received and sent, and how often.
     pub input_bytes: u64,
@@ -234,6 +237,7 @@ impl LocalStats {
             hits: 0,
             misses: 0,
             expired: 0,
+            changes: 0,
             calls: 0,
             input_bytes: 0,
             output_bytes: 0,
@@ -278,8 +282,12 @@ impl LocalStats {
     }
 
     /// Adds everything to the common figures.
-    pub fn merge_into(&mut self, stats: &Stats, now_ms: i64) {
+    pub fn merge_into(&mut self, server: &Server, now_ms: i64) {
+        let stats = &server.stats;
         let counters = &stats.counters;
+        if self.changes > 0 {
+            server.count_changes(std::mem::take(&mut self.changes));
+        }
         if self.reads + self.output_bytes > 0 {
             stats.rates.input_bytes.add(self.input_bytes, now_ms);
             stats.rates.output_bytes.add(self.output_bytes, now_ms);

@@ -63,11 +63,18 @@ pub struct Unit<'s> {
 impl<'s> Unit<'s> {
     /// A unit that holds nothing yet.
     pub fn new(call: &mut Call<'s>, kind: Kind) -> Self {
-        let mut effects = call.local.effects.take().unwrap_or_default();
-        prepare(&mut effects, call.server, call.live);
+        let effects = take_effects(call);
         Self {
-            held: call.server.store.stripes.none(),
             kind,
+            ..Self::resumed(call, call.server.store.stripes.none(), effects)
+        }
+    }
+
+    /// The unit of a single command that has run under these locks, with these effects.
+    pub fn resumed(call: &Call<'s>, held: Held<'s>, effects: Box<Effects>) -> Self {
+        Self {
+            held,
+            kind: Kind::Single,
             effects,
             record: Record::default(),
             is_unrecorded: false,
@@ -175,14 +182,28 @@ impl<'s> Unit<'s> {
         self.effects.recording = call.server.persistence.is_recording();
         let mut view = WriteView::new(&scope, &mut self.held, db, &mut self.effects);
         let outcome = work(&mut view);
-        if scope.observed.expired.get() {
-            self.remove_expired(&scope, db, known, argv);
-        }
         observe(call, &scope);
+        self.note_write(call, &scope, known, argv, dirty);
+        outcome
+    }
+
+    /// Sees to the keys that a write found past their deadline, and notes it for the
+    /// journal. `dirty` changes had been made before it.
+    pub fn note_write(
+        &mut self,
+        call: &mut Call<'_>,
+        scope: &Scope<'_>,
+        known: &Known,
+        argv: &[&[u8]],
+        dirty: u64,
+    ) {
+        let db = call.session.db;
+        if scope.observed.expired.get() {
+            self.remove_expired(scope, db, known, argv);
+        }
         if self.effects.recording {
             self.note_change(call, db, argv, dirty);
         }
-        outcome
     }
 
     /// Notes for the journal what a command did that began when `dirty` changes had been
@@ -271,7 +292,7 @@ impl<'s> Unit<'s> {
         call.session.in_unit = outer;
         if call.local.stats.is_full() {
             let stats = &mut call.local.stats;
-            stats.merge_into(&call.server.stats, call.local.now_ms);
+            stats.merge_into(call.server, call.local.now_ms);
         }
         if self.reserved.is_some() {
             let keys = known.keys(argv).unwrap_or_default();
@@ -360,6 +381,7 @@ impl<'s> Unit<'s> {
         call.local.has_recorded |= is_recording;
         // The effects that need no lock.
         call.local.stats.expired += effects.expired;
+        call.local.stats.changes += std::mem::take(&mut effects.dirty);
         settle(call.server, &mut effects);
         effects.clear();
         call.local.effects = Some(effects);
@@ -367,7 +389,15 @@ impl<'s> Unit<'s> {
     }
 }
 
-/// Room for effects, prepared for what is wanted of them.
+/// The thread's room for effects, prepared for what is wanted of them.
+#[inline]
+pub fn take_effects(call: &mut Call<'_>) -> Box<Effects> {
+    let mut effects = call.local.effects.take().unwrap_or_default();
+    prepare(&mut effects, call.server, call.live);
+    effects
+}
+
+/// New room for effects, prepared for what is wanted of them.
 #[inline]
 pub fn effects(server: &Server, live: &Live) -> Effects {
     let mut effects = Effects::default();

@@ -115,6 +115,19 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Whether nobody has to act upon anything but the number of changes.
+    #[inline]
+    pub fn are_changes_alone(&self) -> bool {
+        let left = self.removed.len()
+            | self.removed_fields.len()
+            | self.events.len()
+            | self.changed.len()
+            | self.ready.len()
+            | self.garbage.len();
+        let is_noted = self.recording | self.flushed | (self.propagation != Propagation::AsSent);
+        left == 0 && !is_noted && self.expired | self.expired_fields == 0
+    }
+
     /// Forgets all effects, keeping the room they took unless that is large.
     pub fn clear(&mut self) {
         /// Elements of a list that are room enough to keep.

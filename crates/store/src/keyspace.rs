@@ -62,6 +62,12 @@ impl Store {
         (hash >> STRIPE_SHIFT) as u32 & (self.stripes.count() as u32 - 1)
     }
 
+    /// Begins to load the lock and the head of the stripe of a key with this hash.
+    #[inline]
+    pub fn prefetch_stripe(&self, hash: u64) {
+        self.stripes.prefetch(self.stripe_of_hash(hash));
+    }
+
     /// The stripe of a key.
     #[inline]
     pub fn stripe_of(&self, key: &[u8]) -> u32 {

@@ -95,17 +95,23 @@ impl<T> Stripes<T> {
         index: u32,
         give_up: &mut dyn FnMut() -> bool,
     ) -> Result<Held<'_, T>, GaveUp> {
-        Ok(Held {
-            owner: self,
-            guards: Guards::One(index, self.wait(index, give_up)?),
-            global: None,
-        })
+        Ok(self.held_one(index, self.wait(index, give_up)?))
     }
 
     /// Locks one stripe if nobody holds it.
     #[inline]
     pub fn try_lock_one(&self, index: u32) -> Option<MutexGuard<'_, T>> {
         self.try_stripe(index)
+    }
+
+    /// The stripe of this index, which is locked.
+    #[inline]
+    pub fn held_one<'s>(&'s self, index: u32, guard: MutexGuard<'s, T>) -> Held<'s, T> {
+        Held {
+            owner: self,
+            guards: Guards::One(index, guard),
+            global: None,
+        }
     }
 
     /// Locks several stripes, named in ascending order without repetition (rule 2).

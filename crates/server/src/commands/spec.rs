@@ -24,7 +24,7 @@ pub enum Flow {
     Done,
     /// Nothing to answer yet: wait on the keys. Within a transaction or script the
     /// reply of a timeout is given at once instead.
-    Block(Wait),
+    Block(Box<Wait>),
     /// Nothing was done: the command is to run on the thread of scripts.
     Aside,
     /// Nothing was done: the command is to run again, when a script that has what it
@@ -71,15 +71,15 @@ pub enum Until {
 
 impl Wait {
     /// A wait that no key ends.
-    pub fn until(until: Until, timeout_ms: Option<u64>, on_timeout: TimeoutReply) -> Self {
-        Self {
+    pub fn until(until: Until, timeout_ms: Option<u64>, on_timeout: TimeoutReply) -> Box<Self> {
+        Box::new(Self {
             keys: Vec::new(),
             timeout_ms,
             on_timeout,
             unblock_on_missing: false,
             argv: None,
             until,
-        }
+        })
     }
 }
 

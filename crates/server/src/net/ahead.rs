@@ -14,10 +14,10 @@
 //! waiting for any. Where several workers want the same stripes, that would make them
 //! wait for each other, so after a try that failed no stripe is held across stages.
 
+use arrayvec::ArrayVec;
 use ochre_store::value::list::Side;
-use ochre_store::{Entry, Store, Stripe};
+use ochre_store::{Entry, Hashed, Store, Stripe};
 use parking_lot::MutexGuard;
-use smallvec::SmallVec;
 
 use super::input::GROUP;
 
@@ -26,8 +26,7 @@ const CAUTIOUS_GROUPS: u32 = 64;
 
 /// A request that names one key.
 pub struct Target<'i> {
-    pub hash: u64,
-    pub key: &'i [u8],
+    pub key: Hashed<'i>,
     /// What the command says of its place in a collection, if it is about one.
     pub aim: Option<Aim<'i>>,
 }
@@ -50,19 +49,16 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// Asks for the memory that these requests will touch in database `db`.
+    /// Asks for the memory that these requests, a group at most, will touch in database
+    /// `db`. The stripes themselves have been asked for.
     pub fn load(&mut self, store: &Store, db: u16, targets: &[Target<'_>]) {
-        for target in targets {
-            store.stripes.prefetch(store.stripe_of_hash(target.hash));
-        }
         if self.cautious > 0 {
             self.cautious -= 1;
             return load_cautiously(store, db, targets);
         }
-        let mut held: SmallVec<[(u32, &Target<'_>, MutexGuard<'_, Stripe>); GROUP]> =
-            SmallVec::new();
+        let mut held = ArrayVec::<(u32, &Target<'_>, MutexGuard<'_, Stripe>), GROUP>::new();
         for target in targets {
-            let index = store.stripe_of_hash(target.hash);
+            let index = store.stripe_of_hash(target.key.hash());
             let Some(stripe) = store.stripes.try_lock_one(index) else {
                 // Held by this very group, or by another thread?
                 if held.iter().all(|(own, ..)| *own != index) {
@@ -71,28 +67,30 @@ impl Ahead {
                 continue;
             };
             if let Some(database) = stripe.database(db) {
-                database.table().prefetch_bucket(target.hash);
+                database.table().prefetch_bucket(target.key.hash());
                 held.push((index, target, stripe));
             }
         }
         for (_, target, stripe) in &held {
             if let Some(database) = stripe.database(db) {
-                database.table().candidates(target.hash, Entry::prefetch);
+                database
+                    .table()
+                    .candidates(target.key.hash(), Entry::prefetch);
             }
         }
-        let mut entries = SmallVec::<[_; GROUP]>::new();
+        let mut entries = ArrayVec::<_, GROUP>::new();
         for (_, target, stripe) in &held {
             if let Some(aim) = target.aim
                 && let Some(database) = stripe.database(db)
                 && let Some(entry) = database
                     .table()
-                    .find(target.hash, |entry| entry.key() == target.key)
+                    .find(target.key.hash(), |entry| entry.key() == target.key.bytes())
             {
                 entry.prefetch_object();
                 entries.push((entry, aim));
             }
         }
-        let mut objects = SmallVec::<[_; GROUP]>::new();
+        let mut objects = ArrayVec::<_, GROUP>::new();
         for (entry, aim) in entries {
             if let Some(object) = entry.object() {
                 objects.push((object, object.hash_of_named(aim.first, aim.last), aim.end));
@@ -116,11 +114,11 @@ fn load_cautiously(store: &Store, db: u16, targets: &[Target<'_>]) {
         for target in targets {
             let stripe = store
                 .stripes
-                .try_lock_one(store.stripe_of_hash(target.hash));
+                .try_lock_one(store.stripe_of_hash(target.key.hash()));
             if let Some(stripe) = stripe
                 && let Some(database) = stripe.database(db)
             {
-                look(database, target.hash);
+                look(database, target.key.hash());
             }
         }
     };

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use ochre_resp::{BIG_ARGUMENT_BYTES, Limits, Missing, Parser, ProtocolError, Reply, Span, Status};
 use ochre_store::Hashed;
-use ochre_structures::hash::hash_bytes;
 use smallvec::SmallVec;
 
 use super::ahead::{Ahead, Aim, Target};
@@ -34,8 +34,8 @@ pub struct Reader {
     ahead: Ahead,
 }
 
-/// The hashes of a group's keys, request by request.
-type Hashes = SmallVec<[Option<u64>; GROUP]>;
+/// Arguments of a request that need no allocation to be listed.
+const ARGUMENTS_NEAR: usize = 8;
 
 /// A parsed request: its spans, and where it ends in the input.
 #[derive(Clone, Copy)]
@@ -115,6 +115,10 @@ impl Reader {
         let group = if authenticated { GROUP } else { 1 };
         let mut failure = None;
         let mut incomplete_from = None;
+        // What is known of each request of the group: its command, and the one key that
+        // it names.
+        let mut known = [None; GROUP];
+        let mut keys = [None; GROUP];
         while self.requests.len() < group && self.parser.position() < input.len() {
             let first = self.spans.len();
             let start = self.parser.position();
@@ -124,6 +128,7 @@ impl Reader {
                     break;
                 }
                 Ok(status) => {
+                    let index = self.requests.len();
                     self.requests.push(Request {
                         spans: (first, self.spans.len()),
                         end: self.parser.position(),
@@ -131,7 +136,26 @@ impl Reader {
                     });
                     if status == Status::CompleteInline {
                         // The next inline request would overwrite the scratch.
+                        if let Some(name) = self.spans.get(first) {
+                            let name = name.of(self.parser.scratch());
+                            known[index] = engine.server.commands.find(name);
+                        }
                         break;
+                    }
+                    let words = &self.spans[first..];
+                    let Some(name) = words.first() else {
+                        continue;
+                    };
+                    known[index] = engine.server.commands.find(name.of(input));
+                    if let Some(Known {
+                        plan: KeyPlan::One(at),
+                        ..
+                    }) = known[index]
+                        && let Some(key) = words.get(*at)
+                    {
+                        let key = Hashed::new(key.of(input));
+                        engine.server.store.prefetch_stripe(key.hash());
+                        keys[index] = Some(key);
                     }
                 }
                 Err(error) => {
@@ -151,23 +175,8 @@ impl Reader {
             );
             consumed = input.len();
         }
-        let known: SmallVec<[Option<&Known>; GROUP]> = self
-            .requests
-            .iter()
-            .map(|request| {
-                let name = self.spans.get(request.spans.0)?;
-                let source = if request.is_inline {
-                    self.parser.scratch()
-                } else {
-                    input
-                };
-                (request.spans.1 > request.spans.0)
-                    .then(|| engine.server.commands.find(name.of(source)))?
-            })
-            .collect();
-        let hashes = self.hash_keys(&known, input);
         if self.requests.len() > 1 {
-            self.load_ahead(engine.server, connection.session.db, &known, &hashes, input);
+            self.load_ahead(engine.server, connection.session.db, &known, &keys, input);
         }
         for index in 0..self.requests.len() {
             let request = self.requests[index];
@@ -176,21 +185,26 @@ impl Reader {
             } else {
                 input
             };
-            let mut argv: SmallVec<[&[u8]; 8]> = SmallVec::new();
-            for span in &self.spans[request.spans.0..request.spans.1] {
-                argv.push(span.of(source));
-            }
-            if argv.is_empty() {
+            let spans = &self.spans[request.spans.0..request.spans.1];
+            if spans.is_empty() {
                 continue;
             }
-            let named = match (known[index], hashes[index]) {
-                (Some(known), Some(hash)) => known
-                    .plan
-                    .only_key(&argv)
-                    .map(|key| Hashed::with_hash(key, hash)),
-                _ => None,
+            let mut near = [&[][..]; ARGUMENTS_NEAR];
+            let far: Vec<&[u8]>;
+            let argv = match near.get_mut(..spans.len()) {
+                Some(near) => {
+                    for (argument, span) in near.iter_mut().zip(spans) {
+                        *argument = span.of(source);
+                    }
+                    &*near
+                }
+                None => {
+                    far = spans.iter().map(|span| span.of(source)).collect();
+                    &far
+                }
             };
-            run(engine, connection, known[index], named, &argv, &[], out);
+            let (known, named) = (known[index], keys[index]);
+            run(engine, connection, known, named, argv, &[], out);
             if connection.stalled.is_some_and(Stall::precedes) {
                 // It has not run: it waits in front of what follows.
                 connection.partial = None;
@@ -212,49 +226,28 @@ impl Reader {
         &input[consumed..]
     }
 
-    /// The hash of the key of each request of the group that names one.
-    #[inline]
-    fn hash_keys(&self, known: &[Option<&Known>], input: &[u8]) -> Hashes {
-        self.requests
-            .iter()
-            .zip(known)
-            .map(|(request, known)| match known {
-                Some(Known {
-                    plan: KeyPlan::One(index),
-                    ..
-                }) if !request.is_inline => {
-                    let spans = &self.spans[request.spans.0..request.spans.1];
-                    spans.get(*index).map(|span| hash_bytes(span.of(input)))
-                }
-                _ => None,
-            })
-            .collect()
-    }
-
     /// Has the memory loaded that the group's requests will touch.
     fn load_ahead(
         &mut self,
         server: &Server,
         db: u16,
-        known: &[Option<&Known>],
-        hashes: &Hashes,
+        known: &[Option<&Known>; GROUP],
+        keys: &[Option<Hashed<'_>>; GROUP],
         input: &[u8],
     ) {
-        let mut targets: SmallVec<[Target<'_>; GROUP]> = SmallVec::new();
-        for ((request, known), hash) in self.requests.iter().zip(known).zip(hashes) {
-            let (Some(known), Some(hash)) = (known, *hash) else {
+        let mut targets: ArrayVec<Target<'_>, GROUP> = ArrayVec::new();
+        for ((request, known), key) in self.requests.iter().zip(known).zip(keys) {
+            let (Some(known), Some(key)) = (known, *key) else {
                 continue;
             };
             let KeyPlan::One(at) = known.plan else {
                 continue;
             };
-            let spans = &self.spans[request.spans.0..request.spans.1];
             let is_collection = !matches!(known.command.group, Group::String | Group::Generic);
             targets.push(Target {
-                hash,
-                key: spans[at].of(input),
+                key,
                 aim: is_collection.then(|| {
-                    let behind = &spans[at + 1..];
+                    let behind = &self.spans[request.spans.0..request.spans.1][at + 1..];
                     let [first, last] = [behind.first(), behind.last()]
                         .map(|span| span.map_or(&[][..], |span| span.of(input)));
                     let end = known.command.list_end;

@@ -448,9 +448,7 @@ impl Desk {
         crate::purging::note_activity();
         crate::stats::add(&server.stats.counters.ticks, 1);
         crate::stats::add(&server.stats.counters.tick_microseconds, busy_us);
-        self.local
-            .stats
-            .merge_into(&server.stats, self.local.now_ms);
+        self.local.stats.merge_into(server, self.local.now_ms);
         server.memory.watch_peak(self.local.now_ms);
     }
 

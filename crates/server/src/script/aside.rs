@@ -123,7 +123,7 @@ impl Aside {
 pub fn send(call: &mut Call<'_>, known: &Known, argv: &[&[u8]]) -> Arc<Blocked> {
     call.local.waits += 1;
     let wait = Wait::until(Until::KeysReady, None, TimeoutReply::Null);
-    let blocked = Arc::new(Blocked::new(call, known.id, argv, wait, call.local.waits));
+    let blocked = Arc::new(Blocked::new(call, known.id, argv, *wait, call.local.waits));
     call.server.aside.put(Task::Run(Errand {
         blocked: blocked.clone(),
         tracking: call.session.tracking.clone(),
@@ -183,7 +183,7 @@ fn run(server: &Arc<Server>, local: &mut Local, errand: Errand) {
     if std::mem::take(&mut local.has_recorded) {
         server.persistence.journal.wake();
     }
-    local.stats.merge_into(&server.stats, local.now_ms);
+    local.stats.merge_into(server, local.now_ms);
     // Even an error may tell of changes made before it.
     blocked.finish_with(out.into_bytes(), true);
     server.persistence.throttle();

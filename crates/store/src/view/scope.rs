@@ -42,11 +42,14 @@ impl<'a> Hashed<'a> {
         }
     }
 
-    /// A key whose hash, by the project's one function, the caller knows.
     #[inline]
-    pub fn with_hash(key: &'a [u8], hash: u64) -> Self {
-        debug_assert_eq!(hash, hash_bytes(key), "the hash of another key");
-        Self { key, hash }
+    pub fn bytes(&self) -> &'a [u8] {
+        self.key
+    }
+
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// The hash of `key`: the known one if it is the very same slice. The bytes of that

@@ -167,12 +167,12 @@ fn propagate(view: &mut WriteView<'_, '_>, name: &[u8], arguments: &[&[u8]]) {
 }
 
 fn wait(keys: &[&[u8]], timeout_ms: Option<u64>, on_timeout: TimeoutReply) -> Flow {
-    Flow::Block(Wait {
+    Flow::Block(Box::new(Wait {
         keys: keys.iter().map(|key| key.to_vec()).collect(),
         timeout_ms,
         on_timeout,
         unblock_on_missing: false,
         argv: None,
         until: Until::KeysReady,
-    })
+    }))
 }

@@ -135,9 +135,7 @@ fn reset(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
 
 fn histogram(call: &mut Call<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let server = call.server;
-    call.local
-        .stats
-        .merge_into(&server.stats, call.local.now_ms);
+    call.local.stats.merge_into(server, call.local.now_ms);
     let figures = server.stats.commands();
     let table = &server.commands;
     let wanted: Vec<&Known> = if args.is_empty() {

@@ -99,12 +99,12 @@ fn wait(
         return Ok(Flow::Done);
     }
     // No replica will ever acknowledge: only the time can end this wait.
-    Ok(Flow::Block(Wait {
+    Ok(Flow::Block(Box::new(Wait {
         keys: Vec::new(),
         timeout_ms: (timeout_ms > 0).then_some(timeout_ms),
         on_timeout: TimeoutReply::Zero,
         unblock_on_missing: false,
         argv: None,
         until: Until::KeysReady,
-    }))
+    })))
 }

@@ -279,14 +279,14 @@ fn pop_or_wait(
 }
 
 fn wait(keys: &[&[u8]], timeout_ms: Option<u64>) -> Flow {
-    Flow::Block(Wait {
+    Flow::Block(Box::new(Wait {
         keys: keys.iter().map(|key| key.to_vec()).collect(),
         timeout_ms,
         on_timeout: TimeoutReply::NullArray,
         unblock_on_missing: false,
         argv: None,
         until: Until::KeysReady,
-    })
+    }))
 }
 
 fn members_of(view: &WriteView<'_, '_>, key: &[u8]) -> Result<usize, Error> {

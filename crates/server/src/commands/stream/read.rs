@@ -197,14 +197,14 @@ impl<'a> Request<'a> {
             Patience::Milliseconds(timeout_ms) => Some(timeout_ms),
             Patience::Endless => None,
         };
-        Ok(Flow::Block(Wait {
+        Ok(Flow::Block(Box::new(Wait {
             keys: self.streams().map(|(key, _)| key.to_vec()).collect(),
             timeout_ms,
             on_timeout: TimeoutReply::NullArray,
             unblock_on_missing,
             argv,
             until: Until::KeysReady,
-        }))
+        })))
     }
 }
 

@@ -149,9 +149,7 @@ pub fn write_file(server: &Server, extent: Extent) -> Result<(), Error> {
 }
 
 fn resetstat(call: &mut Call<'_>, _args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    call.local
-        .stats
-        .merge_into(&call.server.stats, call.local.now_ms);
+    call.local.stats.merge_into(call.server, call.local.now_ms);
     call.server.stats.reset();
     call.server.store.freer.reset_freed();
     out.ok();

@@ -180,7 +180,7 @@ fn info(whole: &mut KeyspaceCall<'_, '_, '_, '_>, args: &mut Args<'_>, out: &mut
     let call = &mut *whole.call;
     // What this worker has counted since the last tick belongs to the figures.
     let now_ms = call.local.now_ms;
-    call.local.stats.merge_into(&call.server.stats, now_ms);
+    call.local.stats.merge_into(call.server, now_ms);
     let facts = Facts {
         server: call.server,
         config: &call.live.config,
