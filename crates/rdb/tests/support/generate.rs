@@ -29,7 +29,7 @@ fn string() -> impl Strategy<Value = Str<'static>> {
     text().prop_map(Str::Owned)
 }
 
-fn packed<'a>(elements: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
+fn packed<'a>(elements: impl IntoIterator<Item = &'a Vec<u8>, IntoIter: Clone>) -> Vec<u8> {
     let mut packed = listpack::EMPTY.to_vec();
     listpack::append_all(&mut packed, elements);
     packed

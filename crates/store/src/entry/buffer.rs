@@ -17,18 +17,18 @@ impl Buffer for InlineBuffer<'_> {
         self.0.payload_mut()
     }
 
-    fn splice(&mut self, at: usize, remove: usize, insert: &[u8]) {
+    fn gap(&mut self, at: usize, remove: usize, len: usize) -> &mut [u8] {
         let old = self.0.lengths().1;
         assert!(at + remove <= old);
-        let new = old - remove + insert.len();
+        let new = old - remove + len;
         if new > old {
             self.0.resize(new);
         }
         let payload = self.0.payload_mut();
-        payload.copy_within(at + remove..old, at + insert.len());
-        payload[at..at + insert.len()].copy_from_slice(insert);
+        payload.copy_within(at + remove..old, at + len);
         if new < old {
             self.0.resize(new);
         }
+        &mut self.0.payload_mut()[at..at + len]
     }
 }

@@ -230,6 +230,7 @@ impl<'v> ListMut<'v> {
     }
 
     /// Runs one of two edits, as the encoding has it.
+    #[inline]
     fn edit<R>(
         &mut self,
         large: impl FnOnce(&mut List) -> R,
@@ -246,7 +247,14 @@ impl<'v> ListMut<'v> {
     }
 
     /// Becomes large if adding these elements would take it beyond the limit.
+    #[inline]
     fn grow(&mut self, elements: &[&[u8]]) {
+        if self.entry.kind() == Kind::PackedList {
+            self.grow_packed(elements);
+        }
+    }
+
+    fn grow_packed(&mut self, elements: &[&[u8]]) {
         let ListRef::Packed(pack) = self.read() else {
             return;
         };

@@ -162,7 +162,9 @@ impl<'a> Intset<'a> {
     }
 
     /// The members in ascending order; can be reversed.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator + use<'a> {
+    pub fn iter(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator + Clone + use<'a> {
         let set = *self;
         (0..self.len()).map(move |rank| set.read(rank))
     }

@@ -105,10 +105,14 @@ impl Strip {
     }
 
     /// Makes room for `extra` bytes before the content.
+    #[inline]
     fn reserve_front(&mut self, extra: usize) {
-        if self.start() >= extra {
-            return;
+        if self.start() < extra {
+            self.grow_front(extra);
         }
+    }
+
+    fn grow_front(&mut self, extra: usize) {
         let len = self.len();
         let spare = self.room.len() - len;
         if spare >= extra && spare >= len {
@@ -121,10 +125,14 @@ impl Strip {
     }
 
     /// Makes room for `extra` bytes behind the content.
+    #[inline]
     fn reserve_back(&mut self, extra: usize) {
-        if self.room.len() - self.end() >= extra {
-            return;
+        if self.room.len() - self.end() < extra {
+            self.grow_back(extra);
         }
+    }
+
+    fn grow_back(&mut self, extra: usize) {
         let len = self.len();
         if self.start() >= extra && self.start() >= len {
             self.slide(0);
@@ -180,28 +188,29 @@ impl Buffer for Strip {
         &mut self.room[content]
     }
 
-    fn splice(&mut self, at: usize, remove: usize, insert: &[u8]) {
+    #[inline]
+    fn gap(&mut self, at: usize, remove: usize, len: usize) -> &mut [u8] {
         let before = at;
         let after = self.len() - at - remove;
         if before < after {
-            if insert.len() > remove {
-                self.reserve_front(insert.len() - remove);
+            if len > remove {
+                self.reserve_front(len - remove);
             }
             let old = self.start();
-            let new = old + remove - insert.len();
+            let new = old + remove - len;
             self.room.copy_within(old..old + before, new);
             self.start = new as u32;
         } else {
-            if insert.len() > remove {
-                self.reserve_back(insert.len() - remove);
+            if len > remove {
+                self.reserve_back(len - remove);
             }
             let old = self.start() + at + remove;
-            let new = self.start() + at + insert.len();
+            let new = self.start() + at + len;
             self.room.copy_within(old..old + after, new);
             self.end = (new + after) as u32;
         }
         let at = self.start() + before;
-        self.room[at..at + insert.len()].copy_from_slice(insert);
+        &mut self.room[at..at + len]
     }
 }
 

@@ -12,9 +12,15 @@ pub trait Buffer {
     /// The same bytes, to be patched in place.
     fn bytes_mut(&mut self) -> &mut [u8];
 
-    /// Replaces the `remove` bytes from offset `at` on by `insert`. The range lies
-    /// within [`Buffer::bytes`]; `insert` is not part of this buffer.
-    fn splice(&mut self, at: usize, remove: usize, insert: &[u8]);
+    /// Makes the `remove` bytes from offset `at` on, which lie within
+    /// [`Buffer::bytes`], `len` bytes and returns those, to be written by the caller.
+    fn gap(&mut self, at: usize, remove: usize, len: usize) -> &mut [u8];
+
+    /// Replaces the `remove` bytes from offset `at` on by `insert`.
+    #[inline]
+    fn splice(&mut self, at: usize, remove: usize, insert: &[u8]) {
+        self.gap(at, remove, insert.len()).copy_from_slice(insert);
+    }
 }
 
 impl Buffer for Vec<u8> {
@@ -28,18 +34,18 @@ impl Buffer for Vec<u8> {
         self
     }
 
-    fn splice(&mut self, at: usize, remove: usize, insert: &[u8]) {
+    fn gap(&mut self, at: usize, remove: usize, len: usize) -> &mut [u8] {
         let old_len = self.len();
         let moved_from = at + remove;
-        let moved_to = at + insert.len();
-        if insert.len() > remove {
-            self.resize(old_len + insert.len() - remove, 0);
+        let moved_to = at + len;
+        if len > remove {
+            self.resize(old_len + len - remove, 0);
         }
         if moved_from != moved_to {
             self.copy_within(moved_from..old_len, moved_to);
         }
-        self[at..moved_to].copy_from_slice(insert);
-        self.truncate(old_len - remove + insert.len());
+        self.truncate(old_len - remove + len);
+        &mut self[at..moved_to]
     }
 }
 

@@ -11,7 +11,7 @@
 //! Growing past 4 GiB panics, as the header cannot say it: owners ask
 //! [`super::fits`], whose bound is lower, before they add.
 
-use super::encoding::{Scratch, decode, encode};
+use super::encoding::{decode, encode, entry_len};
 use super::{Buffer, END, Element, HEADER_BYTES, Listpack, Position, UNKNOWN_COUNT};
 
 /// On which side of an element to insert.
@@ -24,28 +24,31 @@ pub enum Place {
 }
 
 /// Adds an element at the end.
+#[inline]
 pub fn append<'a>(buffer: &mut impl Buffer, element: impl Into<Element<'a>>) {
-    append_all(buffer, [element]);
+    let at = Listpack(buffer.bytes()).end();
+    splice_element(buffer, at, element.into());
 }
 
 /// Adds elements at the end, in their order.
 pub fn append_all<'a, E: Into<Element<'a>>>(
     buffer: &mut impl Buffer,
-    elements: impl IntoIterator<Item = E>,
+    elements: impl IntoIterator<Item = E, IntoIter: Clone>,
 ) {
     let at = Listpack(buffer.bytes()).end();
     splice_elements(buffer, at, elements);
 }
 
 /// Adds an element at the front.
+#[inline]
 pub fn prepend<'a>(buffer: &mut impl Buffer, element: impl Into<Element<'a>>) {
-    prepend_all(buffer, [element]);
+    splice_element(buffer, HEADER_BYTES, element.into());
 }
 
 /// Adds elements at the front, so that they come first in their order.
 pub fn prepend_all<'a, E: Into<Element<'a>>>(
     buffer: &mut impl Buffer,
-    elements: impl IntoIterator<Item = E>,
+    elements: impl IntoIterator<Item = E, IntoIter: Clone>,
 ) {
     splice_elements(buffer, HEADER_BYTES, elements);
 }
@@ -57,7 +60,7 @@ pub fn insert<'a>(
     place: Place,
     element: impl Into<Element<'a>>,
 ) -> Option<Position> {
-    insert_all(buffer, position, place, [element])
+    insert_all(buffer, position, place, [element.into()])
 }
 
 /// Adds elements, in their order, beside the one at `position`, and returns
@@ -66,7 +69,7 @@ pub fn insert_all<'a, E: Into<Element<'a>>>(
     buffer: &mut impl Buffer,
     position: Position,
     place: Place,
-    elements: impl IntoIterator<Item = E>,
+    elements: impl IntoIterator<Item = E, IntoIter: Clone>,
 ) -> Option<Position> {
     let (_, size) = decode(buffer.bytes(), position.0)?;
     let at = match place {
@@ -82,12 +85,16 @@ pub fn replace<'a>(buffer: &mut impl Buffer, position: Position, element: impl I
     let Some((_, size)) = decode(buffer.bytes(), position.0) else {
         return;
     };
-    let mut entry = Scratch::new();
-    encode(element.into(), &mut entry);
-    if entry.len() == size {
-        buffer.bytes_mut()[position.0..position.0 + size].copy_from_slice(&entry);
+    let element = element.into().canonical();
+    let len = entry_len(element);
+    if len == size {
+        encode(
+            element,
+            &mut buffer.bytes_mut()[position.0..position.0 + size],
+        );
     } else {
-        splice_entries(buffer, position.0, size, &entry, 0, 0);
+        encode(element, gap(buffer, position.0, size, len));
+        patch_header(buffer, 0, 0);
     }
 }
 
@@ -193,19 +200,33 @@ pub fn split_off(buffer: &mut impl Buffer, position: Position) -> Vec<u8> {
     rest
 }
 
+#[inline]
+fn splice_element(buffer: &mut impl Buffer, at: usize, element: Element<'_>) {
+    let element = element.canonical();
+    encode(element, gap(buffer, at, 0, entry_len(element)));
+    patch_header(buffer, 1, 0);
+}
+
+#[inline]
 fn splice_elements<'a, E: Into<Element<'a>>>(
     buffer: &mut impl Buffer,
     at: usize,
-    elements: impl IntoIterator<Item = E>,
+    elements: impl IntoIterator<Item = E, IntoIter: Clone>,
 ) {
-    let mut entries = Scratch::new();
-    let mut added = 0;
-    for element in elements {
-        encode(element.into(), &mut entries);
+    let elements = elements
+        .into_iter()
+        .map(|element| element.into().canonical());
+    let (mut bytes, mut added) = (0, 0);
+    for element in elements.clone() {
+        bytes += entry_len(element);
         added += 1;
     }
     if added > 0 {
-        splice_entries(buffer, at, 0, &entries, added, 0);
+        let mut entries = gap(buffer, at, 0, bytes);
+        for element in elements {
+            entries = encode(element, entries);
+        }
+        patch_header(buffer, added, 0);
     }
 }
 
@@ -217,15 +238,22 @@ fn splice_entries(
     added: usize,
     removed: usize,
 ) {
-    let total = buffer.bytes().len() - remove + insert.len();
+    gap(buffer, at, remove, insert.len()).copy_from_slice(insert);
+    patch_header(buffer, added, removed);
+}
+
+/// As [`Buffer::gap`], for a listpack that its header can still describe.
+#[inline]
+fn gap<B: Buffer>(buffer: &mut B, at: usize, remove: usize, len: usize) -> &mut [u8] {
+    let total = buffer.bytes().len() - remove + len;
     assert!(
         u32::try_from(total).is_ok(),
         "a listpack of {total} bytes: its owner did not ask whether it fits"
     );
-    buffer.splice(at, remove, insert);
-    patch_header(buffer, added, removed);
+    buffer.gap(at, remove, len)
 }
 
+#[inline]
 fn patch_header(buffer: &mut impl Buffer, added: usize, removed: usize) {
     let total = buffer.bytes().len();
     let known = u16::from_le_bytes([buffer.bytes()[4], buffer.bytes()[5]]);

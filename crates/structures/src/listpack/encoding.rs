@@ -3,12 +3,7 @@
 //! Decoding is total: bytes that are no entry give `None`. The back length is
 //! not looked at when walking forward: its size follows from the entry's.
 
-use smallvec::SmallVec;
-
 use super::Element;
-
-/// Where entries are put together before they are spliced in: most fit the stack.
-pub(super) type Scratch = SmallVec<[u8; 160]>;
 
 const STRING_6_BIT: u8 = 0x80;
 const INTEGER_13_BIT: u8 = 0xC0;
@@ -22,15 +17,31 @@ const INTEGER_64_BIT: u8 = 0xF4;
 /// The size in bytes of the entry that stores `element`, back length included.
 #[must_use]
 pub fn encoded_len<'a>(element: impl Into<Element<'a>>) -> usize {
-    let size = match element.into().canonical() {
+    entry_len(element.into().canonical())
+}
+
+/// As [`encoded_len`], for an element in the form in which it is stored.
+#[inline]
+pub(super) fn entry_len(canonical: Element<'_>) -> usize {
+    match canonical {
+        Element::Str(bytes) if bytes.len() < 64 => bytes.len() + 2,
+        element => {
+            let size = front_len(element);
+            size + back_length_size(size)
+        }
+    }
+}
+
+/// The size of encoding and data alone.
+fn front_len(canonical: Element<'_>) -> usize {
+    match canonical {
         Element::Int(value) => integer_size(value),
         Element::Str(bytes) => match bytes.len() {
             0..64 => 1 + bytes.len(),
             64..4096 => 2 + bytes.len(),
             _ => 5 + bytes.len(),
         },
-    };
-    size + back_length_size(size)
+    }
 }
 
 fn integer_size(value: i64) -> usize {
@@ -44,70 +55,64 @@ fn integer_size(value: i64) -> usize {
     }
 }
 
-/// Appends the entry that stores `element` to `out`.
+/// Writes the entry that stores `canonical`, an element in the form in which it is stored,
+/// to the start of `out`, which has room for it; returns the rest of `out`.
 #[inline]
-pub(super) fn encode(element: Element<'_>, out: &mut Scratch) {
-    // The two encodings that nearly all elements have, whose back length is one byte.
-    match element.canonical() {
-        Element::Int(value @ 0..=127) => {
-            out.push(value as u8);
-            out.push(1);
+pub(super) fn encode<'o>(canonical: Element<'_>, out: &'o mut [u8]) -> &'o mut [u8] {
+    let (entry, rest) = out.split_at_mut(entry_len(canonical));
+    // The encoding that nearly all elements have, whose back length is one byte.
+    match (canonical, &mut *entry) {
+        (Element::Str(bytes), [front, string @ .., back]) if bytes.len() < 64 => {
+            *front = STRING_6_BIT | bytes.len() as u8;
+            string.copy_from_slice(bytes);
+            *back = bytes.len() as u8 + 1;
         }
-        Element::Str(bytes) if bytes.len() < 64 => {
-            out.push(STRING_6_BIT | bytes.len() as u8);
-            out.extend_from_slice(bytes);
-            out.push(bytes.len() as u8 + 1);
-        }
-        element => encode_any(element, out),
+        _ => encode_any(canonical, entry),
     }
+    rest
 }
 
-fn encode_any(element: Element<'_>, out: &mut Scratch) {
-    let start = out.len();
-    match element {
-        Element::Int(value) => encode_integer(value, out),
+fn encode_any(canonical: Element<'_>, entry: &mut [u8]) {
+    let size = front_len(canonical);
+    let (front, back) = entry.split_at_mut(size);
+    match canonical {
+        Element::Int(value) => encode_integer(value, front),
         Element::Str(bytes) => {
-            match bytes.len() {
-                len @ 0..64 => out.push(STRING_6_BIT | len as u8),
-                len @ 64..4096 => {
-                    out.extend_from_slice(&[STRING_12_BIT | (len >> 8) as u8, len as u8]);
-                }
+            let (header, string) = front.split_at_mut(size - bytes.len());
+            let len = bytes.len();
+            match header {
+                [short] => *short = STRING_6_BIT | len as u8,
+                [high, low] => [*high, *low] = [STRING_12_BIT | (len >> 8) as u8, len as u8],
                 // A length past 32 bits cannot be reached: the editing functions
                 // refuse a listpack of that size.
-                len => {
-                    out.push(STRING_32_BIT);
-                    out.extend_from_slice(&(len as u32).to_le_bytes());
+                header => {
+                    header[0] = STRING_32_BIT;
+                    header[1..].copy_from_slice(&(len as u32).to_le_bytes());
                 }
             }
-            out.extend_from_slice(bytes);
+            string.copy_from_slice(bytes);
         }
     }
-    let size = out.len() - start;
-    encode_back_length(size, out);
+    encode_back_length(size, back);
 }
 
-fn encode_integer(value: i64, out: &mut Scratch) {
+/// Writes the encoding of an integer, `front` being as long as that is.
+fn encode_integer(value: i64, front: &mut [u8]) {
     let bytes = value.to_le_bytes();
-    match integer_size(value) {
-        1 => out.push(bytes[0]),
+    match front {
+        [only] => *only = bytes[0],
         // The high bits come first here, and nowhere else.
-        2 => out.extend_from_slice(&[INTEGER_13_BIT | (bytes[1] & 0x1F), bytes[0]]),
-        3 => {
-            out.push(INTEGER_16_BIT);
-            out.extend_from_slice(&bytes[..2]);
+        [high, low] => [*high, *low] = [INTEGER_13_BIT | (bytes[1] & 0x1F), bytes[0]],
+        [kind, number @ ..] => {
+            *kind = match number.len() {
+                2 => INTEGER_16_BIT,
+                3 => INTEGER_24_BIT,
+                4 => INTEGER_32_BIT,
+                _ => INTEGER_64_BIT,
+            };
+            number.copy_from_slice(&bytes[..number.len()]);
         }
-        4 => {
-            out.push(INTEGER_24_BIT);
-            out.extend_from_slice(&bytes[..3]);
-        }
-        5 => {
-            out.push(INTEGER_32_BIT);
-            out.extend_from_slice(&bytes[..4]);
-        }
-        _ => {
-            out.push(INTEGER_64_BIT);
-            out.extend_from_slice(&bytes);
-        }
+        [] => {}
     }
 }
 
@@ -198,13 +203,14 @@ pub(super) fn back_length_size(size: usize) -> usize {
     }
 }
 
-fn encode_back_length(size: usize, out: &mut Scratch) {
-    let groups = back_length_size(size);
-    for group in (0..groups).rev() {
-        let bits = (size >> (7 * group)) as u8 & 0x7F;
-        // All but the leftmost say that there is more to their left.
-        let more = if group + 1 == groups { 0 } else { 0x80 };
-        out.push(bits | more);
+/// Writes a back length, `back` being as long as that is.
+fn encode_back_length(size: usize, back: &mut [u8]) {
+    for (group, byte) in back.iter_mut().rev().enumerate() {
+        *byte = (size >> (7 * group)) as u8 & 0x7F;
+    }
+    // All but the leftmost say that there is more to their left.
+    for byte in back.iter_mut().skip(1) {
+        *byte |= 0x80;
     }
 }
 
