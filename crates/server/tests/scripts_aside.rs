@@ -275,6 +275,26 @@ fn a_waiter_that_needs_what_a_script_has_is_served_after_it() {
 }
 
 #[test]
+fn a_waiter_whose_keys_only_share_stripes_with_a_script_is_served_at_once() {
+    let server = start(&[]);
+    let mut admin = connect(&server);
+    load(&mut admin);
+    let mut waiter = connect(&server);
+    send(&mut waiter, "BLMOVE source target LEFT RIGHT 0");
+    while !text(&ask(&mut admin, "INFO clients")).contains("blocked_clients:1") {
+        thread::sleep(Duration::from_millis(1));
+    }
+    // Of 600 keys, some are in every one of the 64 stripes.
+    let held: Vec<String> = (0..600).map(|number| format!("held:{number}")).collect();
+    let call = format!("FCALL endless 600 {}", held.join(" "));
+    let caller = run(&server, &mut admin, &call);
+    assert_eq!(ask(&mut admin, "RPUSH source element").integer(), Some(1));
+    assert_eq!(text(&reply(&mut waiter)), "element");
+    assert_eq!(ask(&mut admin, "LLEN target").integer(), Some(1));
+    kill(&mut admin, caller);
+}
+
+#[test]
 fn keys_that_a_script_has_do_not_expire_before_it_ends() {
     let server = start(&[]);
     let mut admin = connect(&server);

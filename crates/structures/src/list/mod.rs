@@ -27,6 +27,7 @@ mod frozen;
 mod limit;
 mod node;
 mod read;
+mod run;
 mod spine;
 mod strip;
 
@@ -40,6 +41,7 @@ pub use frozen::{Cursor, FrozenList};
 pub use limit::NodeLimit;
 pub use node::{Container, NodeRef};
 pub use read::{Direction, Iter, resolve_range};
+pub use run::Run;
 
 use node::Slot;
 
