@@ -27,8 +27,8 @@ mod frozen;
 mod limit;
 mod node;
 mod read;
-mod run;
 mod spine;
+mod stretch;
 mod strip;
 
 #[cfg(test)]
@@ -41,7 +41,7 @@ pub use frozen::{Cursor, FrozenList};
 pub use limit::NodeLimit;
 pub use node::{Container, NodeRef};
 pub use read::{Direction, Iter, resolve_range};
-pub use run::Run;
+pub use stretch::Stretch;
 
 use node::Slot;
 

@@ -41,7 +41,7 @@ enum Step {
     Remove(i64, Vec<u8>),
     Trim(i64, i64),
     DeleteRange(usize, usize),
-    TakeRun(Side, usize, usize),
+    TakeStretch(Side, usize, usize),
     Freeze,
     Reload,
 }
@@ -57,7 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (-3..4_i64, element()).prop_map(|(n, e)| Step::Remove(n, e)),
         1 => (0..3_i64, prop_oneof![-3..0_i64, 8..40_i64]).prop_map(|(a, b)| Step::Trim(a, b)),
         1 => (0..20_usize, 0..8_usize).prop_map(|(at, n)| Step::DeleteRange(at, n)),
-        1 => (side(), 0..30_usize, 1..5_usize).prop_map(|(side, n, by)| Step::TakeRun(side, n, by)),
+        1 => (side(), 0..30_usize, 1..5_usize).prop_map(|(side, n, by)| Step::TakeStretch(side, n, by)),
         2 => Just(Step::Freeze),
         1 => Just(Step::Reload),
     ]
@@ -76,16 +76,16 @@ fn model_index(model: &Model, index: i64) -> Option<usize> {
         .then_some(index as usize)
 }
 
-/// The elements of a run, read so many at a time.
-fn read_run(mut run: Run, slice: usize) -> Vec<Vec<u8>> {
+/// The elements of a stretch, read so many at a time.
+fn read_stretch(mut stretch: Stretch, slice: usize) -> Vec<Vec<u8>> {
     let mut read = Vec::new();
-    while !run.is_empty() {
-        let (before, left) = (read.len(), run.len());
-        run.read(slice, |element| read.push(element.to_vec()));
+    while !stretch.is_empty() {
+        let (before, left) = (read.len(), stretch.len());
+        stretch.read(slice, |element| read.push(element.to_vec()));
         assert_eq!(read.len() - before, slice.min(left));
-        assert_eq!(run.len(), left - slice.min(left));
+        assert_eq!(stretch.len(), left - slice.min(left));
     }
-    run.read(slice, |_| panic!("nothing is left"));
+    stretch.read(slice, |_| panic!("nothing is left"));
     read
 }
 
@@ -146,7 +146,7 @@ fn apply(list: &mut List, model: &mut Model, step: Step) {
             assert_eq!(list.delete_range(start, count), end - start);
             drop(model.drain(start..end));
         }
-        Step::TakeRun(side, count, slice) => {
+        Step::TakeStretch(side, count, slice) => {
             let expected: Vec<Vec<u8>> = match side {
                 Side::Front => model.iter().take(count).cloned().collect(),
                 Side::Back => model.iter().rev().take(count).cloned().collect(),
@@ -158,14 +158,14 @@ fn apply(list: &mut List, model: &mut Model, step: Step) {
                 Side::Back => list.len() - count.min(list.len()),
             };
             twin.delete_range(start, count);
-            let shared = list.share_run(side, count);
-            assert_eq!(read_run(shared, slice), expected);
-            let taken = list.take_run(side, count);
+            let shared = list.share_stretch(side, count);
+            assert_eq!(read_stretch(shared, slice), expected);
+            let taken = list.take_stretch(side, count);
             let nodes = |list: &List| -> Vec<Vec<u8>> {
                 list.nodes().map(|node| node.bytes.to_vec()).collect()
             };
             assert_eq!(nodes(list), nodes(&twin));
-            assert_eq!(read_run(taken, slice), expected);
+            assert_eq!(read_stretch(taken, slice), expected);
             drop(model.drain(start..start + expected.len()));
         }
         Step::Freeze => {}

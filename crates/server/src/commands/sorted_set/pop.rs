@@ -1,12 +1,19 @@
 //! Taking the least or greatest members: ZPOPMIN, ZPOPMAX, ZMPOP, and those that wait
 //! for one: BZPOPMIN, BZPOPMAX, BZMPOP.
+//!
+//! Many are written in slices, from the set as it was. To take them out is still work for
+//! each of them, or of those that stay if these are far fewer, and done under the lock:
+//! the members are looked up by hash from then on.
 
-use ochre_resp::Reply;
+use ochre_resp::{Reply, Source};
 use ochre_store::WriteView;
 use ochre_store::effects::recorded;
-use ochre_store::value::sorted_set::SortedSetRef;
+use ochre_store::freeing::Garbage;
+use ochre_store::value::sorted_set::{Direction, Members, SLICED_MEMBERS_MIN, SortedSetRef};
+use ochre_structures::listpack::Element;
 use ochre_structures::number;
 
+use super::range::Walk;
 use super::value;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
@@ -303,6 +310,39 @@ enum Layout {
     Pairs,
 }
 
+impl Layout {
+    fn write(self, member: Element<'_>, score: f64, out: &mut Reply) {
+        if self == Self::Pairs {
+            out.array(2);
+        }
+        value::write_name(out, member);
+        value::write_score(out, score);
+    }
+
+    fn write_all(self, members: Members<'_>, end: End, out: &mut Reply) {
+        match end {
+            End::Min => members.for_each(|(member, score)| self.write(member, score, out)),
+            End::Max => (members.rev()).for_each(|(member, score)| self.write(member, score, out)),
+        }
+    }
+}
+
+/// Many members that were taken out, being sent.
+struct Popped {
+    walk: Walk,
+    end: End,
+    layout: Layout,
+}
+
+impl Source for Popped {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        let (layout, end) = (self.layout, self.end);
+        self.walk.draw(out, budget_bytes, |out, members| {
+            layout.write_all(members, end, out);
+        })
+    }
+}
+
 /// Takes up to `count` members out of the sorted set of `key` and answers them behind
 /// the header that `head` writes for their number. Returns that number.
 fn pop(
@@ -313,33 +353,44 @@ fn pop(
     out: &mut Reply,
     head: impl FnOnce(&mut Reply, usize) -> Layout,
 ) -> Result<usize, Error> {
+    /// Where so many times as many go as stay, a new set is made of those.
+    const GONE_RATIO: usize = 2;
     let popped = value::change(view, key, |set| {
         let len = set.len();
         let members = count.min(len);
         let layout = head(out, members);
-        let mut write = |member, score| {
-            if layout == Layout::Pairs {
-                out.array(2);
-            }
-            value::write_name(out, member);
-            value::write_score(out, score);
+        let (ranks, kept) = match end {
+            End::Min => (0..members, members..len),
+            End::Max => (len - members..len, 0..len - members),
         };
-        let ranks = match end {
-            End::Min => 0..members,
-            End::Max => len - members..len,
-        };
-        let run = set.read().by_rank(ranks.clone());
-        match end {
-            End::Min => run.for_each(|(member, score)| write(member, score)),
-            End::Max => run.rev().for_each(|(member, score)| write(member, score)),
+        let is_long = members > SLICED_MEMBERS_MIN;
+        if is_long {
+            let direction = match end {
+                End::Min => Direction::Ascending,
+                End::Max => Direction::Descending,
+            };
+            let walk = Walk {
+                set: set.read().freeze(),
+                ranks: ranks.clone(),
+                direction,
+            };
+            out.source(Box::new(Popped { walk, end, layout }));
+        } else {
+            layout.write_all(set.read().by_rank(ranks.clone()), end, out);
         }
         // A key that goes as a whole is left to be freed as a whole.
-        if members < len {
+        let mut remains = None;
+        if is_long && !kept.is_empty() && members / GONE_RATIO >= kept.len() {
+            remains = set.keep_ranks(kept.clone());
+        }
+        if set.len() == len && !kept.is_empty() {
             set.remove_ranks(ranks);
         }
-        (members, len - members)
+        (members, kept.len(), remains)
     })?;
-    let (members, left) = popped.unwrap_or((0, 0));
+    let (members, left, remains) = popped.unwrap_or((0, 0, None));
+    let garbage = &mut view.effects.garbage;
+    garbage.extend(remains.map(Garbage::Object));
     value::removed(view, key, end.event(), members, left);
     Ok(members)
 }

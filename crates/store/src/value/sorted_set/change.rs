@@ -181,6 +181,19 @@ impl<'e> SortedSetMut<'e> {
         count
     }
 
+    /// Makes a large set one of the members with these ranks alone, and returns the rest's
+    /// remains, to be freed; `None` with nothing done where it is packed. O(members kept):
+    /// for a set that loses most of them.
+    pub fn keep_ranks(&mut self, ranks: Range<usize>) -> Option<Box<Object>> {
+        let SortedSetRef::Tree(set) = self.read() else {
+            return None;
+        };
+        let mut builder = SortedSetBuilder::new();
+        builder.extend(set.by_rank(ranks));
+        let object = Object::SortedSet(builder.finish());
+        self.entry.replace(Payload::Object(Box::new(object)))
+    }
+
     /// Makes a packed set a tree, and returns the tree.
     fn unpack(&mut self) -> Option<&mut SortedSet> {
         if self.entry.kind() == Kind::PackedSortedSet {

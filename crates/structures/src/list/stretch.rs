@@ -1,4 +1,4 @@
-//! A run of elements at an end of a list, apart from the list: taken off it, or shared
+//! A stretch of elements at an end of a list, apart from the list: taken off it, or shared
 //! with it, and read once, in slices, from that end on.
 //!
 //! ```text
@@ -7,8 +7,8 @@
 //!                                                              ^ read backwards
 //! ```
 //!
-//! Nodes are moved or shared, no element is touched: to make a run costs O(its nodes). The
-//! last node may hold elements beyond the run, which stay unread.
+//! Nodes are moved or shared, no element is touched: to make a stretch costs O(its nodes). The
+//! last node may hold elements beyond the stretch, which stay unread.
 
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ use crate::listpack::{Listpack, Position};
 /// Elements of a list from one of its ends on. It can be sent to another thread, and lets
 /// go of each node that was read to its end.
 #[derive(Debug)]
-pub struct Run {
+pub struct Stretch {
     /// In the order of reading.
     nodes: VecDeque<Slot>,
     /// The end that reading began at.
@@ -34,7 +34,7 @@ pub struct Run {
 impl List {
     /// Takes up to `count` elements off an end. O(nodes taken), and one node.
     #[must_use]
-    pub fn take_run(&mut self, side: Side, count: usize) -> Run {
+    pub fn take_stretch(&mut self, side: Side, count: usize) -> Stretch {
         let count = count.min(self.len);
         let mut nodes = VecDeque::new();
         let mut left = count;
@@ -57,13 +57,13 @@ impl List {
             };
             self.delete_in_node(node, index, left);
         }
-        Run::new(nodes, side, count)
+        Stretch::new(nodes, side, count)
     }
 
     /// Up to `count` elements of an end as they are now; the list keeps them. O(nodes
     /// shared).
     #[must_use]
-    pub fn share_run(&self, side: Side, count: usize) -> Run {
+    pub fn share_stretch(&self, side: Side, count: usize) -> Stretch {
         let count = count.min(self.len);
         let mut shared = 0;
         let is_within = |slot: &&Slot| {
@@ -77,7 +77,7 @@ impl List {
                 .cloned()
                 .collect(),
         };
-        Run::new(nodes, side, count)
+        Stretch::new(nodes, side, count)
     }
 
     fn end(&self, side: Side) -> Option<&Slot> {
@@ -88,7 +88,7 @@ impl List {
     }
 }
 
-impl Run {
+impl Stretch {
     fn new(nodes: VecDeque<Slot>, side: Side, left: usize) -> Self {
         Self {
             nodes,
