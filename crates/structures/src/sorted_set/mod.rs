@@ -44,7 +44,7 @@ use tree::Tree;
 
 pub use build::{DuplicateMember, SortedSetBuilder};
 pub use cut::{LexBound, ScoreBound};
-pub use frozen::FrozenSortedSet;
+pub use frozen::{FrozenMembers, FrozenSortedSet};
 pub use range::Members;
 
 /// What an insertion did.
@@ -295,6 +295,12 @@ impl SortedSet {
         FrozenSortedSet::new(self.tree.clone())
     }
 
+    /// The members as they are now, to be looked up without a lock while this set changes.
+    /// O(n / 2,000) pointer copies.
+    pub fn freeze_members(&self) -> FrozenMembers {
+        FrozenMembers::new(self.tree.clone(), self.index.clone())
+    }
+
     /// Bytes allocated for this set, nodes shared with frozen ones included.
     /// O(inner nodes).
     pub fn memory_bytes(&self) -> usize {
@@ -325,16 +331,22 @@ impl SortedSet {
     /// The leaf that holds a member, and where in it.
     #[inline]
     fn locate(&self, hash: u64, member: &[u8]) -> Option<(u32, usize)> {
-        let tag = leaf_tag(position_of(hash));
-        let mut position = None;
-        let leaf = self.index.find(hash, |leaf| {
-            let leaf = self.tree.leaf(leaf);
-            leaf.prefetch_lookup();
-            position = leaf.position(tag, member);
-            position.is_some()
-        })?;
-        Some((leaf, position?))
+        locate(&self.tree, &self.index, hash, member)
     }
+}
+
+/// The leaf that holds a member, and where in it.
+#[inline]
+fn locate(tree: &Tree, index: &MemberIndex, hash: u64, member: &[u8]) -> Option<(u32, usize)> {
+    let tag = leaf_tag(position_of(hash));
+    let mut position = None;
+    let leaf = index.find(hash, |leaf| {
+        let leaf = tree.leaf(leaf);
+        leaf.prefetch_lookup();
+        position = leaf.position(tag, member);
+        position.is_some()
+    })?;
+    Some((leaf, position?))
 }
 
 impl<M: AsRef<[u8]>> Extend<(M, f64)> for SortedSet {

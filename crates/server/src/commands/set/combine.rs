@@ -190,6 +190,13 @@ fn sintercard(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outc
     }
     let mut found = 0;
     if let Some(sets) = by_size(view, keys)? {
+        if let [smallest, others @ ..] = &sets[..]
+            && smallest.len() > LONG_REPLY
+        {
+            let limit = if limit == 0 { usize::MAX } else { limit };
+            algebra::write_count(*smallest, others, limit, out);
+            return Ok(Flow::Done);
+        }
         intersect(&sets, |_| {
             found += 1;
             found != limit

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ochre_structures::listpack::Listpack;
-use ochre_structures::sorted_set::FrozenSortedSet;
+use ochre_structures::sorted_set::{FrozenMembers, FrozenSortedSet};
 
 use super::{Members, SortedSetRef};
 
@@ -47,6 +47,24 @@ impl Frozen {
                 true
             }
             Self::Tree(set) => (0..CHUNKS).any(|_| set.drop_some()),
+        }
+    }
+}
+
+/// The members of a sorted set as they were at one moment, to be looked up.
+pub enum FrozenScores {
+    /// A copy of a listpack.
+    Packed(Box<[u8]>),
+    /// Those of a large one, which shares its nodes.
+    Tree(FrozenMembers),
+}
+
+impl FrozenScores {
+    /// The score of a member. O(1); of a packed set O(n).
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        match self {
+            Self::Packed(bytes) => SortedSetRef::Packed(Listpack(bytes)).score(member),
+            Self::Tree(members) => members.score(member),
         }
     }
 }

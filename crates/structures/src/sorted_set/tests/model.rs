@@ -145,7 +145,7 @@ proptest! {
         for op in &ops {
             apply(&mut set, &mut model, op);
             if matches!(op, Op::Freeze) {
-                frozen.push((set.freeze(), model_bits(&model.sorted())));
+                frozen.push((set.freeze(), set.freeze_members(), model_bits(&model.sorted())));
             }
         }
         check_structure(&set);
@@ -156,8 +156,19 @@ proptest! {
             prop_assert_eq!(set.rank(member), Some(rank));
             prop_assert_eq!(set.rev_rank(member), Some(sorted.len() - 1 - rank));
         }
-        for (frozen, then) in &frozen {
+        for (frozen, members, then) in &frozen {
             prop_assert_eq!(&bits(frozen.iter()), then);
+            for (member, score) in then {
+                let found = members.score(member).map(f64::to_bits);
+                prop_assert_eq!(found, Some(*score));
+            }
+            for (member, _) in &sorted {
+                let was_there = then.iter().any(|(then, _)| then == member);
+                prop_assert_eq!(members.score(member).is_some(), was_there);
+            }
+        }
+        for (_, mut members, _) in frozen {
+            while !members.drop_some() {}
         }
         while !set.is_empty() {
             set.pop_last();
