@@ -64,6 +64,10 @@ impl Selection {
     }
 }
 
+/// Draws in the making are worked at so many elements at a time: each is a cache miss or
+/// two.
+pub const DRAWN_PER_SLICE: usize = 512;
+
 /// Whether `wanted` of `total` are so few that drawing until all differ is quicker than
 /// looking at every element once.
 pub fn are_few(wanted: usize, total: usize) -> bool {
