@@ -323,28 +323,31 @@ impl<'v> Request<'v> {
 
     fn intersection(&self) -> Members<'v> {
         let mut all = Vec::new();
-        self.visit_intersection(|member, score| {
+        self.visit_intersection(usize::MAX, |member, score| {
             all.push((member, score));
             true
         });
         all
     }
 
-    /// Visits the members that all inputs have, until `visit` says to stop.
-    fn visit_intersection(&self, mut visit: impl FnMut(Name<'v>, f64) -> bool) {
+    /// Visits the members that all inputs have, until `visit` says to stop or `looked_at`
+    /// of the first input's have been looked at.
+    fn visit_intersection(&self, looked_at: usize, mut visit: impl FnMut(Name<'v>, f64) -> bool) {
+        let mut left = looked_at;
         let Some(((smallest, weight), others)) = self.inputs.split_first() else {
             return;
         };
         smallest.visit_while(|member, score| {
+            left -= 1;
             let member = Name::from(member);
             let mut total = number_or_zero(score * weight);
             for (other, weight) in others {
                 let Some(score) = other.score(member.as_ref()) else {
-                    return true;
+                    return left > 0;
                 };
                 total = self.aggregate.apply(total, score * weight);
             }
-            visit(member, total)
+            visit(member, total) && left > 0
         });
     }
 
@@ -403,17 +406,22 @@ fn answer(
 fn zintercard(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let operation = Operation::Intersection;
     let request = Request::parse(view, args, operation, Purpose::Count, "zintercard")?;
-    if request.is_long() {
-        let limit = request.limit;
-        request.write_long(Answer::Count { limit }, out);
-        return Ok(Flow::Done);
-    }
+    let limit = request.limit;
+    let is_long = request.is_long();
+    // A low limit is reached soon, most times.
+    let looked_at = if is_long { LONG_REPLY } else { usize::MAX };
     let mut count = 0;
-    request.visit_intersection(|_, _| {
-        count += 1;
-        count < request.limit
-    });
-    out.count(count);
+    if !is_long || limit <= LONG_REPLY {
+        request.visit_intersection(looked_at, |_, _| {
+            count += 1;
+            count < limit
+        });
+    }
+    if is_long && count < limit {
+        request.write_long(Answer::Count { limit }, out);
+    } else {
+        out.count(count);
+    }
     Ok(Flow::Done)
 }
 
