@@ -84,6 +84,11 @@ impl Drawn {
         self.0.insert(element)
     }
 
+    /// Forgets what was drawn, a part at a time; says whether anything is left.
+    pub fn forget_some(&mut self) -> bool {
+        self.0.drop_some()
+    }
+
     /// How many different elements were drawn.
     pub fn count(&self) -> usize {
         self.0.len()

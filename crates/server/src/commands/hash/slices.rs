@@ -125,16 +125,19 @@ fn write_drawn(field: FieldRef<'_>, part: Part, out: &mut Reply) {
 struct FewDistinct {
     map: FieldMap,
     part: Part,
-    wanted: usize,
+    left: usize,
     drawn: Drawn,
     dice: Dice,
 }
 
 impl Source for FewDistinct {
     fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        if self.left == 0 {
+            return self.drawn.forget_some();
+        }
         let end = out.len().saturating_add(budget_bytes);
         for _ in 0..DRAWN_PER_SLICE {
-            if self.drawn.count() == self.wanted || out.len() >= end {
+            if self.left == 0 || out.len() >= end {
                 break;
             }
             let Some(field) = self.map.random(&mut || self.dice.roll()) else {
@@ -142,9 +145,10 @@ impl Source for FewDistinct {
             };
             if self.drawn.is_new(Element::Str(field.field)) {
                 write_drawn(field, self.part, out);
+                self.left -= 1;
             }
         }
-        self.drawn.count() < self.wanted
+        true
     }
 }
 
@@ -182,7 +186,7 @@ pub fn write_distinct(map: FieldMap, part: Part, count: usize, seed: u64, out: &
         Box::new(FewDistinct {
             map,
             part,
-            wanted: count,
+            left: count,
             drawn: Drawn::default(),
             dice,
         })

@@ -64,16 +64,19 @@ pub fn write_draws(set: SetRef<'_>, count: usize, seed: u64, out: &mut Reply) {
 /// Different members drawn at random, few of all there are: drawn until so many differ.
 struct FewDistinct {
     set: MemberSet,
-    wanted: usize,
+    left: usize,
     drawn: Drawn,
     dice: Dice,
 }
 
 impl Source for FewDistinct {
     fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        if self.left == 0 {
+            return self.drawn.forget_some();
+        }
         let end = out.len().saturating_add(budget_bytes);
         for _ in 0..DRAWN_PER_SLICE {
-            if self.drawn.count() == self.wanted || out.len() >= end {
+            if self.left == 0 || out.len() >= end {
                 break;
             }
             let Some(member) = self.set.random(&mut || self.dice.roll()) else {
@@ -81,9 +84,10 @@ impl Source for FewDistinct {
             };
             if self.drawn.is_new(member) {
                 element::write(member, out);
+                self.left -= 1;
             }
         }
-        self.drawn.count() < self.wanted
+        true
     }
 }
 
@@ -122,7 +126,7 @@ pub fn write_distinct(set: SetRef<'_>, count: usize, seed: u64, out: &mut Reply)
     out.source(if sampling::are_few(count, size) {
         Box::new(FewDistinct {
             set: table.clone(),
-            wanted: count,
+            left: count,
             drawn: Drawn::default(),
             dice,
         })
