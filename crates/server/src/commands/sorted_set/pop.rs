@@ -1,14 +1,11 @@
 //! Taking the least or greatest members: ZPOPMIN, ZPOPMAX, ZMPOP, and those that wait
 //! for one: BZPOPMIN, BZPOPMAX, BZMPOP.
 //!
-//! Many are written in slices, from the set as it was. To take them out is still work for
-//! each of them, or of those that stay if these are far fewer, and done under the lock:
-//! the members are looked up by hash from then on.
+//! Many are written in slices, from the set as it was.
 
 use ochre_resp::{Reply, Source};
 use ochre_store::WriteView;
 use ochre_store::effects::recorded;
-use ochre_store::freeing::Garbage;
 use ochre_store::value::sorted_set::{Direction, Members, SLICED_MEMBERS_MIN, SortedSetRef};
 use ochre_structures::listpack::Element;
 use ochre_structures::number;
@@ -353,18 +350,15 @@ fn pop(
     out: &mut Reply,
     head: impl FnOnce(&mut Reply, usize) -> Layout,
 ) -> Result<usize, Error> {
-    /// Where so many times as many go as stay, a new set is made of those.
-    const GONE_RATIO: usize = 2;
     let popped = value::change(view, key, |set| {
         let len = set.len();
         let members = count.min(len);
         let layout = head(out, members);
-        let (ranks, kept) = match end {
-            End::Min => (0..members, members..len),
-            End::Max => (len - members..len, 0..len - members),
+        let ranks = match end {
+            End::Min => 0..members,
+            End::Max => len - members..len,
         };
-        let is_long = members > SLICED_MEMBERS_MIN;
-        if is_long {
+        if members > SLICED_MEMBERS_MIN {
             let direction = match end {
                 End::Min => Direction::Ascending,
                 End::Max => Direction::Descending,
@@ -379,18 +373,12 @@ fn pop(
             layout.write_all(set.read().by_rank(ranks.clone()), end, out);
         }
         // A key that goes as a whole is left to be freed as a whole.
-        let mut remains = None;
-        if is_long && !kept.is_empty() && members / GONE_RATIO >= kept.len() {
-            remains = set.keep_ranks(kept.clone());
-        }
-        if set.len() == len && !kept.is_empty() {
+        if members < len {
             set.remove_ranks(ranks);
         }
-        (members, kept.len(), remains)
+        (members, len - members)
     })?;
-    let (members, left, remains) = popped.unwrap_or((0, 0, None));
-    let garbage = &mut view.effects.garbage;
-    garbage.extend(remains.map(Garbage::Object));
+    let (members, left) = popped.unwrap_or((0, 0));
     value::removed(view, key, end.event(), members, left);
     Ok(members)
 }

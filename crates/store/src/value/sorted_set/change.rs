@@ -162,8 +162,13 @@ impl<'e> SortedSetMut<'e> {
 
     /// Removes a run of ranks, cut to those that exist. Returns how many.
     pub fn remove_ranks(&mut self, ranks: Range<usize>) -> usize {
+        /// Up to so many are removed one by one.
+        const FEW: usize = 500;
         if let Some(Object::SortedSet(set)) = self.entry.object_mut() {
-            return set.remove_range_by_rank(ranks, |_, _| ());
+            return match ranks.len() {
+                ..=FEW => set.remove_range_by_rank(ranks, |_, _| ()),
+                _ => set.shed_range_by_rank(ranks),
+            };
         }
         let Some(mut buffer) = self.entry.buffer() else {
             return 0;
@@ -179,19 +184,6 @@ impl<'e> SortedSetMut<'e> {
         };
         packed::remove(&mut buffer, position, count);
         count
-    }
-
-    /// Makes a large set one of the members with these ranks alone, and returns the rest's
-    /// remains, to be freed; `None` with nothing done where it is packed. O(members kept):
-    /// for a set that loses most of them.
-    pub fn keep_ranks(&mut self, ranks: Range<usize>) -> Option<Box<Object>> {
-        let SortedSetRef::Tree(set) = self.read() else {
-            return None;
-        };
-        let mut builder = SortedSetBuilder::new();
-        builder.extend(set.by_rank(ranks));
-        let object = Object::SortedSet(builder.finish());
-        self.entry.replace(Payload::Object(Box::new(object)))
     }
 
     /// Makes a packed set a tree, and returns the tree.
