@@ -254,7 +254,7 @@ fn members_that_were_shed_are_gone_and_may_come_back() {
         assert_eq!(scanned, set.len());
         // Some come back at once, others later.
         for _ in 0..100 {
-            let member = name(random.below(60_000) as usize);
+            let member = name(random.below(60_000));
             let was_there = set.score(&member).is_some();
             let insertion = set.insert(&member, -5.0);
             assert_eq!(insertion == Insertion::Inserted, !was_there);
