@@ -326,7 +326,7 @@ fn serve_key(
         if !unit.held.try_extend(&blocked.stripes) {
             return Err(blocked.stripes.clone());
         }
-        if unit::has_reserved(&unit.held, &blocked.stripes) {
+        if needs_reserved(call, unit, &blocked) {
             // Nobody overtakes the first in line.
             call.server.aside.postpone(ready.clone());
             return Ok(());
@@ -336,6 +336,19 @@ fn serve_key(
             place -= 1;
         }
     }
+}
+
+/// Whether the command of a waiter, whose stripes are held, names a key that a script which
+/// runs aside keeps to itself.
+fn needs_reserved(call: &Call<'_>, unit: &Unit<'_>, blocked: &Blocked) -> bool {
+    if !unit::has_reserved(&unit.held, &blocked.stripes) {
+        return false;
+    }
+    let argv = blocked.argv();
+    let known = call.server.commands.get(blocked.command);
+    let keys = known.keys(&argv).unwrap_or_default();
+    let keys = keys.iter().map(|&(at, _)| argv[at]);
+    unit::refuse_reserved(call.server, &unit.held, keys).is_err()
 }
 
 /// Runs the command of a waiter, whose stripes are held; sends the reply if it has one

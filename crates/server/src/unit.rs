@@ -287,7 +287,13 @@ impl<'s> Unit<'s> {
         // A script takes time of its own between its commands.
         call.local.measured_at = None;
         let flow = execute::timed(call, known, argv, out, |call, out| {
-            self.dispatch(call, known, argv, &[], out)
+            let flow = self.dispatch(call, known, argv, &[], out)?;
+            let errors = out.errors();
+            out.draw_sources();
+            if out.errors() > errors {
+                call.server.stats.count_error(b"ERR");
+            }
+            Ok(flow)
         });
         call.session.in_unit = outer;
         if call.local.stats.is_full() {
@@ -308,7 +314,6 @@ impl<'s> Unit<'s> {
                 TimeoutReply::Copies => {}
             }
         }
-        out.draw_sources();
     }
 
     /// Removes the keys of a command that were found past their deadline and are still

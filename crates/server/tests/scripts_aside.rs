@@ -275,6 +275,38 @@ fn a_waiter_that_needs_what_a_script_has_is_served_after_it() {
 }
 
 #[test]
+fn a_waiter_whose_keys_only_share_stripes_with_a_script_is_served_at_once() {
+    let server = start(&[]);
+    let mut admin = connect(&server);
+    load(&mut admin);
+    // Of the 64 stripes, 100 keys leave some out, as a script that had all would keep them.
+    // That none of the waiters shares one with them is as good as impossible.
+    let held: Vec<String> = (0..100).map(|number| format!("held:{number}")).collect();
+    let mut waiters: Vec<Connection> = (0..10).map(|_| connect(&server)).collect();
+    for (place, waiter) in waiters.iter_mut().enumerate() {
+        send(
+            waiter,
+            &format!("BLMOVE source:{place} target:{place} LEFT RIGHT 0"),
+        );
+        while !text(&ask(&mut admin, "INFO clients"))
+            .contains(&format!("blocked_clients:{}", place + 1))
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let call = format!("FCALL endless 100 {}", held.join(" "));
+    let caller = run(&server, &mut admin, &call);
+    for (place, waiter) in waiters.iter_mut().enumerate() {
+        let pushed = ask(&mut admin, &format!("RPUSH source:{place} element"));
+        assert_eq!(pushed, Reply::Integer(1));
+        assert_eq!(text(&reply(waiter)), "element");
+        let moved = ask(&mut admin, &format!("LLEN target:{place}"));
+        assert_eq!(moved, Reply::Integer(1));
+    }
+    kill(&mut admin, caller);
+}
+
+#[test]
 fn keys_that_a_script_has_do_not_expire_before_it_ends() {
     let server = start(&[]);
     let mut admin = connect(&server);

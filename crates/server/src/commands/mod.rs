@@ -14,6 +14,7 @@ pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod list;
+mod merging;
 mod names;
 pub mod pubsub;
 pub mod sampling;

@@ -64,6 +64,10 @@ impl Selection {
     }
 }
 
+/// Draws in the making are worked at so many elements at a time: each is a cache miss or
+/// two.
+pub const DRAWN_PER_SLICE: usize = 512;
+
 /// Whether `wanted` of `total` are so few that drawing until all differ is quicker than
 /// looking at every element once.
 pub fn are_few(wanted: usize, total: usize) -> bool {
@@ -78,6 +82,11 @@ impl Drawn {
     /// Whether the element was not drawn before; it counts as drawn now.
     pub fn is_new(&mut self, element: ochre_structures::listpack::Element<'_>) -> bool {
         self.0.insert(element)
+    }
+
+    /// Forgets what was drawn, a part at a time; says whether anything is left.
+    pub fn forget_some(&mut self) -> bool {
+        self.0.drop_some()
     }
 
     /// How many different elements were drawn.

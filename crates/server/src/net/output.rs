@@ -108,8 +108,14 @@ pub enum Progress {
 }
 
 /// Draws one slice of the first source and sends it, or lets the source work for as
-/// long as a slice takes. Returns how many bytes went out, and how it goes on.
-pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> (u64, Progress) {
+/// long as a slice takes. Returns how many bytes went out, and how it goes on. The line of
+/// a source that ends in an error is shown to `failed`.
+pub fn draw(
+    reactor: &mut Reactor,
+    token: Token,
+    drawing: &mut Drawing,
+    failed: impl Fn(&[u8]),
+) -> (u64, Progress) {
     let mut drawn = 0;
     let mut sent = 0;
     while drawn < SLICE_BYTES {
@@ -118,6 +124,9 @@ pub fn draw(reactor: &mut Reactor, token: Token, drawing: &mut Drawing) -> (u64,
             Some(Piece::Source(source)) => {
                 let mut reply = Reply::with_buffer(reactor.recycled(), drawing.protocol);
                 let more = source.draw(&mut reply, SLICE_BYTES);
+                if reply.errors() > 0 {
+                    failed(&reply.bytes()[1..]);
+                }
                 let (bytes, inserts) = reply.into_parts();
                 // Elements are bytes: a source within a source has no use.
                 debug_assert!(inserts.is_empty());

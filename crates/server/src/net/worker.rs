@@ -20,6 +20,7 @@ use crate::blocking;
 use crate::clients::NewClient;
 use crate::commands::{pubsub, transactions};
 use crate::config::values::ClientClass;
+use crate::error::Error;
 use crate::execute::{Call, Local};
 use crate::live::Live;
 use crate::pubsub::Message;
@@ -341,7 +342,9 @@ impl Desk {
         let Some(drawing) = connection.drawing.as_mut() else {
             return self.put_back(connection);
         };
-        let (drawn, progress) = output::draw(reactor, token, drawing);
+        let stats = &self.server.stats;
+        let failed = |line: &[u8]| stats.count_error(Error::code(line));
+        let (drawn, progress) = output::draw(reactor, token, drawing, failed);
         self.local.stats.output_bytes += drawn;
         self.local.stats.writes += 1;
         match progress {

@@ -9,7 +9,7 @@
 //! Invariant: an entry whose list has become empty is removed by the handler before its
 //! locks are released; until then an empty list is as good as any.
 
-use ochre_structures::list::{Direction, FrozenList, List, resolve_range};
+use ochre_structures::list::{Direction, FrozenList, List, Stretch, resolve_range};
 use ochre_structures::listpack::{self, Buffer, Listpack};
 
 pub use ochre_structures::list::{Element, NodeLimit, Place, Side};
@@ -121,6 +121,15 @@ impl<'a> ListRef<'a> {
         match self {
             Self::Packed(_) => None,
             Self::Large(list) => Some(list.freeze()),
+        }
+    }
+
+    /// Up to `count` elements of an end of a large list as they are now, to be read without
+    /// locks; `None` for one that is read in no time. O(nodes) pointer copies.
+    pub fn share_stretch(&self, side: Side, count: usize) -> Option<Stretch> {
+        match self {
+            Self::Packed(_) => None,
+            Self::Large(list) => Some(list.share_stretch(side, count)),
         }
     }
 }
@@ -327,6 +336,14 @@ impl<'v> ListMut<'v> {
                 }
             }
         }
+    }
+
+    /// Takes up to `count` elements off an end of a large list, to be read without locks;
+    /// `None`, with nothing taken, of a small one. O(nodes).
+    pub fn take_stretch(&mut self, side: Side, count: usize) -> Option<Stretch> {
+        let stretch = self.large()?.take_stretch(side, count);
+        self.shrink();
+        Some(stretch)
     }
 
     /// Removes up to `count` elements from index `start` on and returns how many.

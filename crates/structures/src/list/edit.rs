@@ -223,7 +223,7 @@ impl List {
     }
 
     /// Removes elements of one node, and the node when none are left.
-    fn delete_in_node(&mut self, node: usize, index: usize, count: usize) {
+    pub(super) fn delete_in_node(&mut self, node: usize, index: usize, count: usize) {
         if count >= self.nodes[node].count() {
             self.drop_nodes(node, node + 1);
             return;

@@ -28,6 +28,7 @@ mod limit;
 mod node;
 mod read;
 mod spine;
+mod stretch;
 mod strip;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use frozen::{Cursor, FrozenList};
 pub use limit::NodeLimit;
 pub use node::{Container, NodeRef};
 pub use read::{Direction, Iter, resolve_range};
+pub use stretch::Stretch;
 
 use node::Slot;
 

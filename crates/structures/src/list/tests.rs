@@ -41,6 +41,7 @@ enum Step {
     Remove(i64, Vec<u8>),
     Trim(i64, i64),
     DeleteRange(usize, usize),
+    TakeStretch(Side, usize, usize),
     Freeze,
     Reload,
 }
@@ -56,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (-3..4_i64, element()).prop_map(|(n, e)| Step::Remove(n, e)),
         1 => (0..3_i64, prop_oneof![-3..0_i64, 8..40_i64]).prop_map(|(a, b)| Step::Trim(a, b)),
         1 => (0..20_usize, 0..8_usize).prop_map(|(at, n)| Step::DeleteRange(at, n)),
+        1 => (side(), 0..30_usize, 1..5_usize).prop_map(|(side, n, by)| Step::TakeStretch(side, n, by)),
         2 => Just(Step::Freeze),
         1 => Just(Step::Reload),
     ]
@@ -72,6 +74,19 @@ fn model_index(model: &Model, index: i64) -> Option<usize> {
     (0..model.len() as i64)
         .contains(&index)
         .then_some(index as usize)
+}
+
+/// The elements of a stretch, read so many at a time.
+fn read_stretch(mut stretch: Stretch, slice: usize) -> Vec<Vec<u8>> {
+    let mut read = Vec::new();
+    while !stretch.is_empty() {
+        let (before, left) = (read.len(), stretch.len());
+        stretch.read(slice, |element| read.push(element.to_vec()));
+        assert_eq!(read.len() - before, slice.min(left));
+        assert_eq!(stretch.len(), left - slice.min(left));
+    }
+    stretch.read(slice, |_| panic!("nothing is left"));
+    read
 }
 
 fn apply(list: &mut List, model: &mut Model, step: Step) {
@@ -130,6 +145,28 @@ fn apply(list: &mut List, model: &mut Model, step: Step) {
             let end = (start + count).min(model.len());
             assert_eq!(list.delete_range(start, count), end - start);
             drop(model.drain(start..end));
+        }
+        Step::TakeStretch(side, count, slice) => {
+            let expected: Vec<Vec<u8>> = match side {
+                Side::Front => model.iter().take(count).cloned().collect(),
+                Side::Back => model.iter().rev().take(count).cloned().collect(),
+            };
+            // As delete_range leaves it, node by node.
+            let mut twin = list.clone();
+            let start = match side {
+                Side::Front => 0,
+                Side::Back => list.len() - count.min(list.len()),
+            };
+            twin.delete_range(start, count);
+            let shared = list.share_stretch(side, count);
+            assert_eq!(read_stretch(shared, slice), expected);
+            let taken = list.take_stretch(side, count);
+            let nodes = |list: &List| -> Vec<Vec<u8>> {
+                list.nodes().map(|node| node.bytes.to_vec()).collect()
+            };
+            assert_eq!(nodes(list), nodes(&twin));
+            assert_eq!(read_stretch(taken, slice), expected);
+            drop(model.drain(start..start + expected.len()));
         }
         Step::Freeze => {}
         Step::Reload => {

@@ -39,6 +39,12 @@ pub(super) struct Links {
 }
 
 impl Links {
+    /// Makes the number of a leaf free, of which so many bytes were allocated.
+    pub(super) fn release_leaf(&mut self, number: u32, bytes: usize) {
+        self.leaf_bytes -= bytes;
+        self.free_leaves.push(number);
+    }
+
     /// Bytes allocated for the links themselves.
     pub(super) fn memory_bytes(&self) -> usize {
         let numbers = self.leaf_parents.capacity()
@@ -341,7 +347,7 @@ impl SortedSet {
     }
 
     /// Counts members in or out along a way.
-    fn change_counts(&mut self, path: &Path, added: usize, removed: usize) {
+    pub(super) fn change_counts(&mut self, path: &Path, added: usize, removed: usize) {
         for step in path {
             let inner = self.tree.inner_mut(step.inner);
             inner.change_count(step.child, added, removed);
@@ -503,7 +509,7 @@ impl SortedSet {
 
     /// Removes a child of the last node of a way, and the nodes that this leaves
     /// empty or nearly so.
-    fn remove_child(&mut self, path: &[Step], child: usize) {
+    pub(super) fn remove_child(&mut self, path: &[Step], child: usize) {
         let Some((step, above)) = path.split_last() else {
             return;
         };

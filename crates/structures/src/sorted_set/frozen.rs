@@ -1,13 +1,17 @@
 //! A sorted set as it was at one moment.
 //!
-//! It shares its nodes with the set it came from until that one changes them, is read
-//! without any lock, and has no member index: it is for reading in order.
+//! It shares its nodes with the set it came from until that one changes them, and is read
+//! without any lock: in order ([`FrozenSortedSet`], which has no member index), or member
+//! by member ([`FrozenMembers`]).
 
 use std::ops::Range;
 
 use super::cut::{LexBound, ScoreBound};
+use super::index::MemberIndex;
+use super::locate;
 use super::range::Members;
 use super::tree::Tree;
+use crate::hash::hash_bytes;
 
 /// A sorted set that never changes again. Cloning costs what freezing costs.
 #[derive(Clone)]
@@ -93,5 +97,30 @@ impl FrozenSortedSet {
     /// the memory is freed.
     pub fn drop_some(&mut self) -> bool {
         !self.tree.drop_chunk()
+    }
+}
+
+/// The members of a sorted set as they were, to be looked up.
+#[derive(Clone)]
+pub struct FrozenMembers {
+    tree: Tree,
+    index: MemberIndex,
+}
+
+impl FrozenMembers {
+    pub(super) fn new(tree: Tree, index: MemberIndex) -> Self {
+        Self { tree, index }
+    }
+
+    /// The score of a member. O(1).
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        let (leaf, position) = locate(&self.tree, &self.index, hash_bytes(member), member)?;
+        Some(self.tree.leaf(leaf).score(position))
+    }
+
+    /// Empties it and gives up a part of what it shares; true when nothing is left. See
+    /// [`FrozenSortedSet::drop_some`].
+    pub fn drop_some(&mut self) -> bool {
+        !(self.tree.drop_chunk() || self.index.drop_segment())
     }
 }

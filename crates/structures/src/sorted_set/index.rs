@@ -12,7 +12,7 @@
 //!
 //! Invariant (the set's): one slot per member, with the number of its leaf.
 
-use crate::table::{Slot, Table};
+use crate::table::{SharedTable, Slot};
 
 /// The 32 bits of a hash by which a slot is ordered.
 #[inline]
@@ -40,10 +40,11 @@ impl Slot for Place {
     }
 }
 
-/// Leaf numbers by the hashes of members.
-#[derive(Default)]
+/// Leaf numbers by the hashes of members. A clone shares the segments, as a tree's clone
+/// shares nodes.
+#[derive(Clone, Default)]
 pub(super) struct MemberIndex {
-    places: Table<Place>,
+    places: SharedTable<Place>,
 }
 
 impl MemberIndex {

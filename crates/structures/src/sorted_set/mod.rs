@@ -12,7 +12,7 @@
 //!
 //! - `leaf`: the packed run of members; `inner`: a node above; `tree`: reading both;
 //! - `edit`: inserting, removing, splitting, merging; `index`: members by hash;
-//! - `cut`: bounds; `range`: walking; `frozen`: reading without a lock; `build`:
+//! - `shed`: long runs removed; `cut`: bounds; `range`: walking; `frozen`: reading without a lock; `build`:
 //!   loading in bulk.
 //!
 //! A member costs its bytes and 11 beside them in a leaf that is five sixths full, and
@@ -20,7 +20,8 @@
 //! node; each write after it copies the nodes that it touches, the first time.
 //!
 //! Invariants: every member is in exactly one leaf and has exactly one index slot
-//! with that leaf's number; scores are never NaN.
+//! with that leaf's number; any other slot names a leaf that has been shed; scores are
+//! never NaN.
 
 mod build;
 mod cut;
@@ -30,6 +31,7 @@ mod index;
 mod inner;
 mod leaf;
 mod range;
+mod shed;
 mod tree;
 
 #[cfg(test)]
@@ -40,11 +42,12 @@ use std::ops::Range;
 use crate::hash::hash_bytes;
 use edit::Links;
 use index::{MemberIndex, leaf_tag, position_of};
+use shed::Shed;
 use tree::Tree;
 
 pub use build::{DuplicateMember, SortedSetBuilder};
 pub use cut::{LexBound, ScoreBound};
-pub use frozen::FrozenSortedSet;
+pub use frozen::{FrozenMembers, FrozenSortedSet};
 pub use range::Members;
 
 /// What an insertion did.
@@ -68,8 +71,16 @@ pub struct SortedSet {
     tree: Tree,
     index: MemberIndex,
     links: Links,
+    shed: Shed,
     /// What [`drop_some`](Self::drop_some) has still to free.
-    remains: Vec<(Tree, MemberIndex)>,
+    remains: Vec<Remains>,
+}
+
+/// What a set held that is being freed.
+struct Remains {
+    tree: Tree,
+    index: MemberIndex,
+    shed: Shed,
 }
 
 impl SortedSet {
@@ -114,6 +125,9 @@ impl SortedSet {
         member: &[u8],
         decide: impl FnOnce(Option<f64>) -> Option<f64>,
     ) -> Insertion {
+        if !self.shed.is_empty() {
+            self.tidy();
+        }
         let hash = hash_bytes(member);
         let found = self.locate(hash, member);
         let present = found.map(|(leaf, position)| self.tree.leaf(leaf).score(position));
@@ -121,7 +135,7 @@ impl SortedSet {
             return Insertion::Unchanged;
         };
         debug_assert!(!score.is_nan(), "the caller keeps NaN out");
-        debug_assert_eq!(self.index.len(), self.len());
+        debug_assert_eq!(self.index.len(), self.len() + self.shed.members());
         match (found, present) {
             (Some(_), Some(present)) if present == score => Insertion::Unchanged,
             (Some(place), Some(present)) => {
@@ -138,6 +152,9 @@ impl SortedSet {
 
     /// Removes a member and returns its score. O(log n).
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        if !self.shed.is_empty() {
+            self.tidy();
+        }
         let (leaf, position) = self.locate(hash_bytes(member), member)?;
         let score = self.tree.leaf(leaf).score(position);
         self.remove_run(leaf, position..position + 1, |_, _| ());
@@ -233,6 +250,9 @@ impl SortedSet {
         ranks: Range<usize>,
         mut removed: impl FnMut(&[u8], f64),
     ) -> usize {
+        if !self.shed.is_empty() {
+            self.tidy();
+        }
         let end = ranks.end.min(self.len());
         let total = end.saturating_sub(ranks.start);
         let mut left = total;
@@ -279,7 +299,9 @@ impl SortedSet {
         mut visit: impl FnMut(&[u8], f64),
     ) -> Option<u32> {
         self.index.scan(position, count, |position, leaf| {
-            let leaf = self.tree.leaf(leaf);
+            let Some(leaf) = self.tree.find_leaf(leaf) else {
+                return;
+            };
             for i in leaf.tagged(leaf_tag(position)) {
                 let (member, score) = leaf.entry(i);
                 if position_of(hash_bytes(member)) == position {
@@ -295,12 +317,19 @@ impl SortedSet {
         FrozenSortedSet::new(self.tree.clone())
     }
 
+    /// The members as they are now, to be looked up without a lock while this set changes.
+    /// O(n / 2,000) pointer copies.
+    pub fn freeze_members(&self) -> FrozenMembers {
+        FrozenMembers::new(self.tree.clone(), self.index.clone())
+    }
+
     /// Bytes allocated for this set, nodes shared with frozen ones included.
     /// O(inner nodes).
     pub fn memory_bytes(&self) -> usize {
         self.links.leaf_bytes
             + self.tree.spine_bytes()
             + self.links.memory_bytes()
+            + self.shed.memory_bytes()
             + self.index.memory_bytes()
     }
 
@@ -308,13 +337,16 @@ impl SortedSet {
     /// slice of work may cost; true when all is freed. The set is an empty set like
     /// any other from the first call on.
     pub fn drop_some(&mut self) -> bool {
-        if !self.is_empty() {
-            let tree = std::mem::take(&mut self.tree);
-            self.remains.push((tree, std::mem::take(&mut self.index)));
+        if !self.is_empty() || !self.shed.is_empty() {
+            self.remains.push(Remains {
+                tree: std::mem::take(&mut self.tree),
+                index: std::mem::take(&mut self.index),
+                shed: std::mem::take(&mut self.shed),
+            });
             self.links = Links::default();
         }
-        if let Some((tree, index)) = self.remains.last_mut() {
-            if tree.drop_chunk() || index.drop_segment() {
+        if let Some(Remains { tree, index, shed }) = self.remains.last_mut() {
+            if shed.drop_some() || tree.drop_chunk() || index.drop_segment() {
                 return false;
             }
             self.remains.pop();
@@ -325,16 +357,24 @@ impl SortedSet {
     /// The leaf that holds a member, and where in it.
     #[inline]
     fn locate(&self, hash: u64, member: &[u8]) -> Option<(u32, usize)> {
-        let tag = leaf_tag(position_of(hash));
-        let mut position = None;
-        let leaf = self.index.find(hash, |leaf| {
-            let leaf = self.tree.leaf(leaf);
-            leaf.prefetch_lookup();
-            position = leaf.position(tag, member);
-            position.is_some()
-        })?;
-        Some((leaf, position?))
+        locate(&self.tree, &self.index, hash, member)
     }
+}
+
+/// The leaf that holds a member, and where in it.
+#[inline]
+fn locate(tree: &Tree, index: &MemberIndex, hash: u64, member: &[u8]) -> Option<(u32, usize)> {
+    let tag = leaf_tag(position_of(hash));
+    let mut position = None;
+    let leaf = index.find(hash, |leaf| {
+        let Some(leaf) = tree.find_leaf(leaf) else {
+            return false;
+        };
+        leaf.prefetch_lookup();
+        position = leaf.position(tag, member);
+        position.is_some()
+    })?;
+    Some((leaf, position?))
 }
 
 impl<M: AsRef<[u8]>> Extend<(M, f64)> for SortedSet {

@@ -63,6 +63,13 @@ impl Tree {
         slot.as_ref().expect("a leaf number in use has a leaf")
     }
 
+    /// The leaf with this number, if it is in the tree: an index may name one that has been
+    /// shed.
+    #[inline]
+    pub(super) fn find_leaf(&self, leaf: u32) -> Option<&Leaf> {
+        self.chunks[leaf as usize / CHUNK_LEAVES][leaf as usize % CHUNK_LEAVES].as_ref()
+    }
+
     /// The place for the leaf with this number; chunks appear as needed.
     #[inline]
     pub(super) fn leaf_slot(&mut self, leaf: u32) -> &mut Option<Leaf> {

@@ -1,6 +1,7 @@
 //! Places on the globe, kept in sorted sets.
 //!
 //! - `place`: places in arguments and replies; `query`: what a search asks for;
+//!   `slices`: a search that takes long;
 //! - the others: one idea each, with its commands.
 
 mod add;
@@ -8,6 +9,7 @@ mod look;
 mod place;
 mod query;
 mod search;
+mod slices;
 
 use super::spec::Command;
 

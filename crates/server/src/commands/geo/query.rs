@@ -1,9 +1,13 @@
 //! What a search asks for: where, how far, in what order, how many, and what becomes of
 //! what is found.
 
+use std::cmp::Ordering;
+
+use ochre_resp::Reply;
 use ochre_store::ReadView;
 use ochre_store::value::sorted_set::SortedSetRef;
 use ochre_structures::geo::{self, Extent, Position, Search, Unit};
+use ochre_structures::listpack::Element;
 use ochre_structures::number;
 
 use super::place;
@@ -42,6 +46,68 @@ pub enum Order {
     Descending,
 }
 
+impl Order {
+    /// The order of two places at these distances.
+    pub fn compare(self, one_m: f64, other_m: f64) -> Ordering {
+        let nearer = one_m.partial_cmp(&other_m).unwrap_or(Ordering::Equal);
+        match self {
+            Self::None => Ordering::Equal,
+            Self::Ascending => nearer,
+            Self::Descending => nearer.reverse(),
+        }
+    }
+}
+
+/// What is told of each place that was found.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaceForm {
+    /// The unit of distances.
+    pub unit: Unit,
+    pub with_distance: bool,
+    pub with_hash: bool,
+    pub with_position: bool,
+}
+
+impl Default for PlaceForm {
+    fn default() -> Self {
+        Self {
+            unit: Unit::Metres,
+            with_distance: false,
+            with_hash: false,
+            with_position: false,
+        }
+    }
+}
+
+impl PlaceForm {
+    /// Writes a place: the member, and what else was asked for.
+    pub fn write(
+        self,
+        member: Element<'_>,
+        score: f64,
+        position: Position,
+        distance_m: f64,
+        out: &mut Reply,
+    ) {
+        let extras = usize::from(self.with_distance)
+            + usize::from(self.with_hash)
+            + usize::from(self.with_position);
+        if extras > 0 {
+            out.array(extras + 1);
+        }
+        sorted_set::write_name(out, member);
+        if self.with_distance {
+            place::write_distance(out, distance_m / self.unit.metres());
+        }
+        if self.with_hash {
+            out.integer(score as i64);
+        }
+        if self.with_position {
+            place::write_position(out, position);
+        }
+    }
+}
+
 /// What becomes the score of a place that is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredScore {
@@ -56,11 +122,8 @@ pub struct Query<'a> {
     /// Whether a member was named as the centre.
     by_member: bool,
     extent: Option<Extent>,
-    /// The unit of distances in the reply.
-    pub unit: Unit,
-    pub with_distance: bool,
-    pub with_hash: bool,
-    pub with_position: bool,
+    /// What is told of each place.
+    pub form: PlaceForm,
     pub order: Order,
     /// The most places wanted; 0 for all.
     pub count: usize,
@@ -85,10 +148,7 @@ impl<'a> Query<'a> {
             centre: None,
             by_member: false,
             extent: None,
-            unit: Unit::Metres,
-            with_distance: false,
-            with_hash: false,
-            with_position: false,
+            form: PlaceForm::default(),
             order: Order::None,
             count: 0,
             any: false,
@@ -133,9 +193,9 @@ impl<'a> Query<'a> {
         if radius < 0.0 {
             return Err(Error::text("ERR radius cannot be negative"));
         }
-        self.unit = place::unit(args.next()?)?;
+        self.form.unit = place::unit(args.next()?)?;
         self.extent = Some(Extent::Circle {
-            radius_m: radius * self.unit.metres(),
+            radius_m: radius * self.form.unit.metres(),
         });
         Ok(())
     }
@@ -146,10 +206,10 @@ impl<'a> Query<'a> {
         if width < 0.0 || height < 0.0 {
             return Err(Error::text("ERR height or width cannot be negative"));
         }
-        self.unit = place::unit(args.next()?)?;
+        self.form.unit = place::unit(args.next()?)?;
         self.extent = Some(Extent::Box {
-            width_m: width * self.unit.metres(),
-            height_m: height * self.unit.metres(),
+            width_m: width * self.form.unit.metres(),
+            height_m: height * self.form.unit.metres(),
         });
         Ok(())
     }
@@ -168,11 +228,11 @@ impl<'a> Query<'a> {
             // How many arguments follow the word.
             let values = args.len() - 1;
             if args.keyword("WITHDIST") {
-                self.with_distance = true;
+                self.form.with_distance = true;
             } else if args.keyword("WITHHASH") {
-                self.with_hash = true;
+                self.form.with_hash = true;
             } else if args.keyword("WITHCOORD") {
-                self.with_position = true;
+                self.form.with_position = true;
             } else if args.keyword("ANY") {
                 self.any = true;
             } else if args.keyword("ASC") {
@@ -228,7 +288,7 @@ impl<'a> Query<'a> {
     }
 
     fn check(&mut self, args: &Args<'_>, centre: Centre, target: Target) -> Result<(), Error> {
-        let decorated = self.with_distance || self.with_hash || self.with_position;
+        let decorated = self.form.with_distance || self.form.with_hash || self.form.with_position;
         if self.store.is_some() && decorated {
             return Err(Error::text(match target {
                 Target::First => {
@@ -261,6 +321,11 @@ impl<'a> Query<'a> {
             self.order = Order::Ascending;
         }
         Ok(())
+    }
+
+    /// After how many places the search ends.
+    pub fn enough(&self) -> usize {
+        if self.any { self.count } else { usize::MAX }
     }
 
     /// The area to search; `None` only where there is no set to search.

@@ -1,15 +1,20 @@
 //! Searching for places: GEOSEARCH, GEOSEARCHSTORE, and the older GEORADIUS and
 //! GEORADIUSBYMEMBER.
+//!
+//! A search that has many members to look at is only begun here, and goes on in slices
+//! ([`super::slices`]), unless its result is stored.
+
+use std::ops::Range;
 
 use ochre_resp::Reply;
-use ochre_store::value::sorted_set::SortedSetRef;
+use ochre_store::value::sorted_set::{SLICED_MEMBERS_MIN, SortedSetRef};
 use ochre_store::{ReadView, WriteView};
-use ochre_structures::geo::{self, Position};
+use ochre_structures::geo::{self, Position, Search};
 use ochre_structures::listpack::Element;
 use ochre_structures::sorted_set::ScoreBound;
 
-use super::place;
-use super::query::{Centre, Order, Query, StoredScore, Target};
+use super::query::{Centre, Query, StoredScore, Target};
+use super::slices;
 use crate::commands::args::Args;
 use crate::commands::sorted_set::{self, Counted, Name};
 use crate::commands::spec::*;
@@ -278,7 +283,7 @@ fn georadiusbymember(
 
 fn answer(view: &ReadView<'_>, args: &mut Args<'_>, centre: Centre, out: &mut Reply) -> Outcome {
     let (set, query) = Query::parse(view, args, centre, Target::Never)?;
-    write(&query, &search(set, &query), out);
+    respond(set, &query, out);
     Ok(Flow::Done)
 }
 
@@ -291,14 +296,14 @@ fn answer_or_store(
 ) -> Outcome {
     let read = view.read();
     let (set, query) = Query::parse(&read, args, centre, target)?;
-    let found = search(set, &query);
     let Some(to) = query.store else {
-        write(&query, &found, out);
+        respond(set, &query, out);
         return Ok(Flow::Done);
     };
+    let found = search(set, &query);
     let score = |place: &Found<'_>| match query.stored_score {
         StoredScore::Cell => place.score,
-        StoredScore::Distance => place.distance_m / query.unit.metres(),
+        StoredScore::Distance => place.distance_m / query.form.unit.metres(),
     };
     let members = found
         .iter()
@@ -320,65 +325,79 @@ struct Found<'a> {
     distance_m: f64,
 }
 
-/// The places that a search asks for, in its order.
-fn search<'a>(set: Option<SortedSetRef<'a>>, query: &Query<'_>) -> Vec<Found<'a>> {
-    let mut found = Vec::new();
-    let (Some(set), Some(area)) = (set, query.area()) else {
-        return found;
-    };
-    let enough = if query.any { query.count } else { usize::MAX };
-    'cells: for cell in area.score_ranges() {
+/// The ranks of the members that may be in the area, in the order in which they are looked
+/// at.
+fn candidates(set: SortedSetRef<'_>, area: &Search) -> Vec<Range<usize>> {
+    let ranks = |cell: Range<u64>| {
         let min = ScoreBound::Inclusive(cell.start as f64);
         let max = ScoreBound::Exclusive(cell.end as f64);
-        for (member, score) in set.by_rank(set.score_ranks(min, max)) {
-            let position = geo::decode(score);
-            if let Some(distance_m) = area.distance_within(position) {
-                found.push(Found {
-                    member,
-                    score,
-                    position,
-                    distance_m,
-                });
-                if found.len() >= enough {
-                    break 'cells;
-                }
-            }
-        }
-    }
-    let nearer = |a: &Found<'_>, b: &Found<'_>| {
-        a.distance_m
-            .partial_cmp(&b.distance_m)
-            .unwrap_or(std::cmp::Ordering::Equal)
+        set.score_ranks(min, max)
     };
-    match query.order {
-        Order::None => {}
-        Order::Ascending => found.sort_by(nearer),
-        Order::Descending => found.sort_by(|a, b| nearer(b, a)),
-    }
+    area.score_ranges().into_iter().map(ranks).collect()
+}
+
+/// The places that a search asks for, in its order.
+fn search<'a>(set: Option<SortedSetRef<'a>>, query: &Query<'_>) -> Vec<Found<'a>> {
+    let (Some(set), Some(area)) = (set, query.area()) else {
+        return Vec::new();
+    };
+    let mut found = look(set, &area, &candidates(set, &area), query, usize::MAX);
+    let order = query.order;
+    found.sort_by(|a, b| order.compare(a.distance_m, b.distance_m));
     if query.count > 0 {
         found.truncate(query.count);
     }
     found
 }
 
-fn write(query: &Query<'_>, found: &[Found<'_>], out: &mut Reply) {
-    let extras = usize::from(query.with_distance)
-        + usize::from(query.with_hash)
-        + usize::from(query.with_position);
+/// The candidates that are in the area, as many as are wanted, of the first `max`.
+fn look<'a>(
+    set: SortedSetRef<'a>,
+    area: &Search,
+    candidates: &[Range<usize>],
+    query: &Query<'_>,
+    max: usize,
+) -> Vec<Found<'a>> {
+    let within = |(member, score)| {
+        let position = geo::decode(score);
+        let distance_m = area.distance_within(position)?;
+        Some(Found {
+            member,
+            score,
+            position,
+            distance_m,
+        })
+    };
+    (candidates.iter().cloned())
+        .flat_map(|ranks| set.by_rank(ranks))
+        .take(max)
+        .filter_map(within)
+        .take(query.enough())
+        .collect()
+}
+
+/// Answers a search: at once where few members have to be looked at, else in slices.
+fn respond(set: Option<SortedSetRef<'_>>, query: &Query<'_>, out: &mut Reply) {
+    if let (Some(set), Some(area)) = (set, query.area())
+        && set.len() > SLICED_MEMBERS_MIN
+    {
+        let candidates = candidates(set, &area);
+        let total: usize = candidates.iter().map(Range::len).sum();
+        // A search for any few places ends soon most times.
+        let ends_soon = || {
+            query.any
+                && look(set, &area, &candidates, query, SLICED_MEMBERS_MIN).len() >= query.enough()
+        };
+        if total > SLICED_MEMBERS_MIN && !ends_soon() {
+            return slices::write(set, area, candidates, query, out);
+        }
+    }
+    let found = search(set, query);
     out.array(found.len());
     for place in found {
-        if extras > 0 {
-            out.array(extras + 1);
-        }
-        sorted_set::write_name(out, place.member);
-        if query.with_distance {
-            place::write_distance(out, place.distance_m / query.unit.metres());
-        }
-        if query.with_hash {
-            out.integer(place.score as i64);
-        }
-        if query.with_position {
-            place::write_position(out, place.position);
-        }
+        let Found {
+            member, position, ..
+        } = place;
+        (query.form).write(member, place.score, position, place.distance_m, out);
     }
 }

@@ -3,6 +3,7 @@
 use ochre_resp::Reply;
 use ochre_store::ReadView;
 use ochre_store::value::hash::{Field, HashRef};
+use ochre_structures::field_map::FieldMap;
 
 use super::read;
 use super::slices::{self, Part};
@@ -77,6 +78,10 @@ fn distinct(view: &ReadView<'_>, hash: HashRef<'_>, part: Part, count: usize, ou
     let size = hash.len();
     let count = count.min(size);
     header(count, part, out);
+    if count > MANY_DRAWS {
+        let map = live_table(view, hash);
+        return slices::write_distinct(map, part, count, view.random(), out);
+    }
     if sampling::are_few(count, size) {
         let mut drawn = Drawn::default();
         while drawn.count() < count {
@@ -97,14 +102,20 @@ fn distinct(view: &ReadView<'_>, hash: HashRef<'_>, part: Part, count: usize, ou
     });
 }
 
+/// The fields that are not past their deadlines, as a table that shares the hash's segments.
+fn live_table(view: &ReadView<'_>, hash: HashRef<'_>) -> FieldMap {
+    let mut map = hash.to_table();
+    while map.expire_due(view.deadline_now_ms(), usize::MAX, |_| {}) {}
+    map
+}
+
 fn repeated(view: &ReadView<'_>, hash: HashRef<'_>, part: Part, count: usize, out: &mut Reply) {
     if hash.is_empty() {
         return out.array(0);
     }
     header(count, part, out);
     if count > MANY_DRAWS {
-        let mut map = hash.to_table();
-        while map.expire_due(view.deadline_now_ms(), usize::MAX, |_| {}) {}
+        let map = live_table(view, hash);
         return slices::write_draws(map, part, count, view.random(), out);
     }
     for _ in 0..count {

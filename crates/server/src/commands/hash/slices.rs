@@ -2,10 +2,11 @@
 
 use ochre_resp::{Reply, Source};
 use ochre_store::value::hash::{Field, HashRef};
-use ochre_structures::field_map::{FieldMap, FrozenFieldMap};
+use ochre_structures::field_map::{FieldMap, FieldRef, FrozenFieldMap};
+use ochre_structures::listpack::Element;
 
 use crate::commands::element::{self, LONG_REPLY};
-use crate::commands::sampling::Dice;
+use crate::commands::sampling::{self, DRAWN_PER_SLICE, Dice, Drawn, Selection};
 
 /// What of each field is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,13 +85,7 @@ impl Source for Draws {
             let Some(field) = self.map.random(&mut || self.dice.roll()) else {
                 return false;
             };
-            if self.part == Part::Both {
-                pair_header(out);
-            }
-            out.bulk(field.field);
-            if self.part == Part::Both {
-                out.bulk(field.value);
-            }
+            write_drawn(field, self.part, out);
             self.left -= 1;
         }
         self.left > 0
@@ -113,4 +108,94 @@ pub fn write_draws(map: FieldMap, part: Part, count: usize, seed: u64, out: &mut
         left: count,
         dice: Dice::seeded(seed),
     }));
+}
+
+/// Writes what is wanted of one field that was drawn.
+fn write_drawn(field: FieldRef<'_>, part: Part, out: &mut Reply) {
+    if part == Part::Both {
+        pair_header(out);
+    }
+    out.bulk(field.field);
+    if part == Part::Both {
+        out.bulk(field.value);
+    }
+}
+
+/// Different fields drawn at random, few of all there are: drawn until so many differ.
+struct FewDistinct {
+    map: FieldMap,
+    part: Part,
+    left: usize,
+    drawn: Drawn,
+    dice: Dice,
+}
+
+impl Source for FewDistinct {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        if self.left == 0 {
+            return self.drawn.forget_some();
+        }
+        let end = out.len().saturating_add(budget_bytes);
+        for _ in 0..DRAWN_PER_SLICE {
+            if self.left == 0 || out.len() >= end {
+                break;
+            }
+            let Some(field) = self.map.random(&mut || self.dice.roll()) else {
+                return false;
+            };
+            if self.drawn.is_new(Element::Str(field.field)) {
+                write_drawn(field, self.part, out);
+                self.left -= 1;
+            }
+        }
+        true
+    }
+}
+
+/// Different fields drawn at random, many of all there are: each one is looked at.
+struct ManyDistinct {
+    left: FrozenFieldMap,
+    part: Part,
+    selection: Selection,
+    dice: Dice,
+}
+
+impl Source for ManyDistinct {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        let end = out.len().saturating_add(budget_bytes);
+        let (selection, dice) = (&mut self.selection, &mut self.dice);
+        while out.len() < end {
+            let taken = self.left.take_slice(|field| {
+                if selection.chooses(dice.roll()) {
+                    write_drawn(field, self.part, out);
+                }
+            });
+            if !taken {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Writes `count` different fields of `map`, where none is past its deadline, drawn at
+/// random, all where there are no more. The header is written already.
+pub fn write_distinct(map: FieldMap, part: Part, count: usize, seed: u64, out: &mut Reply) {
+    let (size, dice) = (map.len(), Dice::seeded(seed));
+    out.source(if sampling::are_few(count, size) {
+        Box::new(FewDistinct {
+            map,
+            part,
+            left: count,
+            drawn: Drawn::default(),
+            dice,
+        })
+    } else {
+        Box::new(ManyDistinct {
+            left: map.freeze(),
+            part,
+            selection: Selection::new(count, size),
+            dice,
+        })
+    });
 }

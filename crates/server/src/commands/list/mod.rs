@@ -6,6 +6,7 @@
 mod block;
 mod edit;
 mod pop;
+mod position;
 mod push;
 mod read;
 mod shift;
@@ -25,7 +26,7 @@ pub const COMMANDS: &[&Command] = &[
     &shift::LMOVE,
     &pop::LMPOP,
     &pop::LPOP,
-    &read::LPOS,
+    &position::LPOS,
     &push::LPUSH,
     &push::LPUSHX,
     &read::LRANGE,

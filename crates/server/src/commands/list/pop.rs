@@ -1,13 +1,17 @@
 //! Taking elements from the ends: LPOP, RPOP, LMPOP.
+//!
+//! Many are taken off the list node by node, and written in slices as the connection
+//! drains.
 
-use ochre_resp::Reply;
+use ochre_resp::{Reply, Source};
 use ochre_store::WriteView;
 use ochre_store::value::list::{ListMut, Side};
-use ochre_structures::list::Direction;
+use ochre_structures::list::{Direction, Stretch};
 use ochre_structures::number;
 
 use super::value;
 use crate::commands::args::Args;
+use crate::commands::element::LONG_REPLY;
 use crate::commands::spec::*;
 use crate::error::Error;
 
@@ -86,6 +90,12 @@ fn take(list: &mut ListMut<'_>, side: Side, count: usize, out: &mut Reply) -> us
     let len = list.len();
     let taken = count.min(len);
     out.array(taken);
+    if taken > LONG_REPLY
+        && let Some(stretch) = list.take_stretch(side, taken)
+    {
+        out.source(Box::new(Popped(stretch)));
+        return taken;
+    }
     let (start, first, direction) = match side {
         Side::Front => (0, 0, Direction::Forward),
         Side::Back => (len - taken, len.saturating_sub(1), Direction::Backward),
@@ -94,6 +104,22 @@ fn take(list: &mut ListMut<'_>, side: Side, count: usize, out: &mut Reply) -> us
         value::reply(element, out)
     });
     list.remove_range(start, taken)
+}
+
+/// Elements that were taken off a list, being sent.
+struct Popped(Stretch);
+
+impl Source for Popped {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        /// Between looks at how much is written.
+        const STEP_ELEMENTS: usize = 64;
+        let full = out.len().saturating_add(budget_bytes);
+        while !self.0.is_empty() && out.len() < full {
+            self.0
+                .read(STEP_ELEMENTS, |element| value::reply(element, out));
+        }
+        !self.0.is_empty()
+    }
 }
 
 pub const LMPOP: Command = Command {

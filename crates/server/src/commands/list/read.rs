@@ -1,14 +1,12 @@
-//! Reading lists: LINDEX, LLEN, LPOS, LRANGE.
+//! Reading lists: LINDEX, LLEN, LRANGE.
 
 use ochre_resp::{Reply, Source};
 use ochre_store::ReadView;
 use ochre_structures::list::{Cursor, Direction, FrozenList, resolve_range};
-use ochre_structures::number;
 
 use super::value;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
-use crate::error::Error;
 
 /// Replies of more elements are made in slices, as the connection takes them.
 const WHOLE_REPLY_ELEMENTS_MAX: usize = 2000;
@@ -110,66 +108,4 @@ impl Source for RangeSource {
         }
         false
     }
-}
-
-pub const LPOS: Command = Command {
-    summary: "Returns the index of matching elements in a list.",
-    since: "6.0.6",
-    complexity: "O(N) where N is the number of elements in the list, for the average case. When \
-                 searching for elements near the head or the tail of the list, or when the \
-                 MAXLEN option is provided, the command may run in constant time.",
-    keys: &[KeySpec::one(1, RO_ACCESS)],
-    args: &[
-        key("key"),
-        string("element"),
-        integer("rank").after("RANK").opt(),
-        integer("num-matches").after("COUNT").opt(),
-        integer("len").after("MAXLEN").opt(),
-    ],
-    ..command("lpos", Group::List, -3, Run::Read(lpos))
-};
-
-fn lpos(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
-    let key = args.next()?;
-    let element = args.next()?;
-    let (mut rank, mut count, mut max_len) = (1, None, 0);
-    while !args.is_empty() {
-        let has_value = args.len() > 1;
-        if has_value && args.keyword("RANK") {
-            rank = value::negatable(args)?;
-            if rank == 0 {
-                return Err(Error::text(
-                    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the \
-                     second ... or use negative to start from the end of the list",
-                ));
-            }
-        } else if has_value && args.keyword("COUNT") {
-            count = Some(not_negative(args, "ERR COUNT can't be negative")?);
-        } else if has_value && args.keyword("MAXLEN") {
-            max_len = not_negative(args, "ERR MAXLEN can't be negative")?;
-        } else {
-            return Err(Error::Syntax);
-        }
-    }
-    let found = match value::find(view, key)? {
-        Some(list) => list.positions(element, rank, count.unwrap_or(1), max_len),
-        None => Vec::new(),
-    };
-    match (count, found.first()) {
-        (Some(_), _) => {
-            out.array(found.len());
-            for index in found {
-                out.count(index);
-            }
-        }
-        (None, Some(&index)) => out.count(index),
-        (None, None) => out.null(),
-    }
-    Ok(Flow::Done)
-}
-
-fn not_negative(args: &mut Args<'_>, otherwise: &'static str) -> Result<usize, Error> {
-    number::parse_i64(args.next()?)
-        .and_then(|value| usize::try_from(value).ok())
-        .ok_or(Error::text(otherwise))
 }

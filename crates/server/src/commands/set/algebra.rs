@@ -36,6 +36,40 @@ pub enum Wanted {
     InNone,
 }
 
+/// The number of members that all of several sets have, up to a limit.
+struct Count {
+    left: FrozenMemberSet,
+    others: Vec<MemberSet>,
+    limit: usize,
+    found: usize,
+}
+
+impl Source for Count {
+    fn draw(&mut self, out: &mut Reply, _budget_bytes: usize) -> bool {
+        for _ in 0..STEPS {
+            let (others, found) = (&self.others, &mut self.found);
+            let taken = self.left.take_slice(|member| {
+                *found += usize::from(others.iter().all(|set| set.contains(member)));
+            });
+            if !taken || self.found >= self.limit {
+                out.count(self.found.min(self.limit));
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Writes how many members of `first` all of `others` have; `limit` at most.
+pub fn write_count(first: SetRef<'_>, others: &[SetRef<'_>], limit: usize, out: &mut Reply) {
+    out.source(Box::new(Count {
+        left: freeze(first),
+        others: others.iter().map(SetRef::to_table).collect(),
+        limit,
+        found: 0,
+    }));
+}
+
 /// The members of one set that others do or do not have.
 struct Sieve {
     left: FrozenMemberSet,
@@ -235,6 +269,12 @@ mod tests {
             };
             check(&common, drawn(
                 |out| write_sieved(refs[0], &refs[1..], Wanted::InAll, out), budget_bytes));
+            for limit in [1, common.len(), usize::MAX] {
+                let mut out = Reply::new(Protocol::Resp2);
+                write_count(refs[0], &refs[1..], limit.max(1), &mut out);
+                let counted = format!(":{}\r\n", common.len().min(limit.max(1)));
+                assert_eq!(out.into_bytes(), counted.as_bytes());
+            }
             check(&difference, drawn(
                 |out| write_sieved(refs[0], &refs[1..], Wanted::InNone, out), budget_bytes));
             check(&difference, drawn(

@@ -188,15 +188,36 @@ fn sintercard(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outc
             .and_then(|limit| usize::try_from(limit).ok())
             .ok_or(Error::text("ERR LIMIT can't be negative"))?;
     }
-    let mut found = 0;
-    if let Some(sets) = by_size(view, keys)? {
-        intersect(&sets, |_| {
-            found += 1;
-            found != limit
-        });
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    let Some(sets) = by_size(view, keys)? else {
+        out.count(0);
+        return Ok(Flow::Done);
+    };
+    let is_long = sets[0].len() > LONG_REPLY;
+    // A low limit is reached soon, most times.
+    let looked_at = if is_long { LONG_REPLY } else { usize::MAX };
+    let found = match is_long && limit > LONG_REPLY {
+        true => 0,
+        false => count_common(&sets, limit, looked_at),
+    };
+    if is_long && found < limit {
+        algebra::write_count(sets[0], &sets[1..], limit, out);
+    } else {
+        out.count(found);
     }
-    out.count(found);
     Ok(Flow::Done)
+}
+
+/// How many members all `sets` have: `limit` at most, and of the first `looked_at` of the
+/// first set's.
+fn count_common(sets: &[SetRef<'_>], limit: usize, looked_at: usize) -> usize {
+    let (mut found, mut left) = (0, looked_at);
+    sets[0].visit_while(|member| {
+        found += usize::from(sets[1..].iter().all(|set| set.contains(member)));
+        left -= 1;
+        found < limit && left > 0
+    });
+    found
 }
 
 fn sinterstore(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {

@@ -1,6 +1,6 @@
 //! Taking members out at random: SPOP.
 
-use ochre_resp::Reply;
+use ochre_resp::{Reply, Source};
 use ochre_store::value::set::{NewSet, SetEncoding, SetMut, SetRef};
 use ochre_store::{EventClass, Expiry, WriteView, recorded};
 use ochre_structures::listpack::Element;
@@ -8,6 +8,7 @@ use ochre_structures::number;
 
 use super::slices;
 use crate::commands::args::Args;
+use crate::commands::element::LONG_REPLY;
 use crate::commands::sampling::{Dice, Drawn};
 use crate::commands::spec::*;
 use crate::error::Error;
@@ -97,9 +98,6 @@ fn pop_many(view: &mut WriteView<'_, '_>, key: &[u8], count: usize, out: &mut Re
         take_few(view, key, count)?
     };
     out.set(popped.len());
-    for member in &popped {
-        out.bulk(member);
-    }
     view.modified(key, EventClass::Set, "spop");
     view.dirty(count as u64 - 1);
     view.effects.propagate_as(|| {
@@ -112,7 +110,28 @@ fn pop_many(view: &mut WriteView<'_, '_>, key: &[u8], count: usize, out: &mut Re
             })
             .collect()
     });
+    if popped.len() > LONG_REPLY {
+        out.source(Box::new(Popped(popped.into_iter())));
+    } else {
+        popped.iter().for_each(|member| out.bulk(member));
+    }
     Ok(Flow::Done)
+}
+
+/// Many members that were taken out, being sent.
+struct Popped(std::vec::IntoIter<Vec<u8>>);
+
+impl Source for Popped {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        let end = out.len().saturating_add(budget_bytes);
+        while out.len() < end {
+            let Some(member) = self.0.next() else {
+                return false;
+            };
+            out.bulk(&member);
+        }
+        true
+    }
 }
 
 /// Takes `count` members out, one after the other.

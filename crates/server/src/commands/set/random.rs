@@ -59,6 +59,9 @@ fn distinct(view: &ReadView<'_>, set: SetRef<'_>, count: usize, out: &mut Reply)
     let size = set.len();
     let count = count.min(size);
     out.array(count);
+    if count > MANY_DRAWS && slices::write_distinct(set, count, view.random(), out) {
+        return;
+    }
     if sampling::are_few(count, size) {
         let mut drawn = Drawn::default();
         while drawn.count() < count {

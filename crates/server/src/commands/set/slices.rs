@@ -5,7 +5,7 @@ use ochre_store::value::set::SetRef;
 use ochre_structures::member_set::{FrozenMemberSet, MemberSet};
 
 use crate::commands::element::{self, LONG_REPLY};
-use crate::commands::sampling::Dice;
+use crate::commands::sampling::{self, DRAWN_PER_SLICE, Dice, Drawn, Selection};
 
 /// All members of a frozen set.
 pub struct Members(pub FrozenMemberSet);
@@ -59,4 +59,85 @@ pub fn write_draws(set: SetRef<'_>, count: usize, seed: u64, out: &mut Reply) {
         left: count,
         dice: Dice::seeded(seed),
     }));
+}
+
+/// Different members drawn at random, few of all there are: drawn until so many differ.
+struct FewDistinct {
+    set: MemberSet,
+    left: usize,
+    drawn: Drawn,
+    dice: Dice,
+}
+
+impl Source for FewDistinct {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        if self.left == 0 {
+            return self.drawn.forget_some();
+        }
+        let end = out.len().saturating_add(budget_bytes);
+        for _ in 0..DRAWN_PER_SLICE {
+            if self.left == 0 || out.len() >= end {
+                break;
+            }
+            let Some(member) = self.set.random(&mut || self.dice.roll()) else {
+                return false;
+            };
+            if self.drawn.is_new(member) {
+                element::write(member, out);
+                self.left -= 1;
+            }
+        }
+        true
+    }
+}
+
+/// Different members drawn at random, many of all there are: each one is looked at.
+struct ManyDistinct {
+    left: FrozenMemberSet,
+    selection: Selection,
+    dice: Dice,
+}
+
+impl Source for ManyDistinct {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        let end = out.len().saturating_add(budget_bytes);
+        let (selection, dice) = (&mut self.selection, &mut self.dice);
+        while out.len() < end {
+            let taken = self.left.take_slice(|member| {
+                if selection.chooses(dice.roll()) {
+                    element::write(member, out);
+                }
+            });
+            if !taken {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Writes `count` different members drawn at random, all where there are no more; the
+/// header is written already. False, with nothing written, where the set is small.
+pub fn write_distinct(set: SetRef<'_>, count: usize, seed: u64, out: &mut Reply) -> bool {
+    let SetRef::Table(table) = set else {
+        return false;
+    };
+    let (size, dice) = (table.len(), Dice::seeded(seed));
+    out.source(if sampling::are_few(count, size) {
+        Box::new(FewDistinct {
+            set: table.clone(),
+            left: count,
+            drawn: Drawn::default(),
+            dice,
+        })
+    } else if count < size {
+        Box::new(ManyDistinct {
+            left: table.freeze(),
+            selection: Selection::new(count, size),
+            dice,
+        })
+    } else {
+        Box::new(Members(table.freeze()))
+    });
+    true
 }

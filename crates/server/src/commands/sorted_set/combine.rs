@@ -1,14 +1,19 @@
 //! Unions, intersections and differences: ZUNION, ZINTER, ZDIFF, what stores them, and
 //! ZINTERCARD.
+//!
+//! Large ones are only begun here, and worked out in slices ([`super::algebra`]), but for
+//! those that are stored: a change is whole when its locks are released.
 
 use ochre_resp::Reply;
 use ochre_store::{ReadView, WriteView};
 use ochre_structures::number;
 
+use super::algebra::{self, Answer};
 use super::input::Input;
 use super::name::Name;
 use super::value::{self, Counted, Scores};
 use crate::commands::args::Args;
+use crate::commands::element::LONG_REPLY;
 use crate::commands::spec::*;
 use crate::error::Error;
 
@@ -136,7 +141,7 @@ pub const ZDIFFSTORE: Command = Command {
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
+pub enum Operation {
     Union,
     Intersection,
     Difference,
@@ -152,14 +157,15 @@ enum Purpose {
 
 /// How scores of one member are made one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aggregate {
+pub enum Aggregate {
     Sum,
     Min,
     Max,
 }
 
 impl Aggregate {
-    fn apply(self, a: f64, b: f64) -> f64 {
+    /// Makes the scores `a` and `b`, which came in this order, one.
+    pub fn apply(self, a: f64, b: f64) -> f64 {
         match self {
             // Infinities of both signs make nothing.
             Self::Sum => number_or_zero(a + b),
@@ -181,7 +187,8 @@ impl Aggregate {
     }
 }
 
-fn number_or_zero(score: f64) -> f64 {
+/// The score, or 0 where it is none, as infinity times 0 is.
+pub fn number_or_zero(score: f64) -> f64 {
     if score.is_nan() { 0.0 } else { score }
 }
 
@@ -268,6 +275,21 @@ impl<'v> Request<'v> {
         Ok(())
     }
 
+    /// Whether it takes long to go through the members that have to be looked at.
+    fn is_long(&self) -> bool {
+        let first = self.inputs.first().map_or(0, |(input, _)| input.len());
+        let members = match self.operation {
+            Operation::Union => self.inputs.iter().map(|(input, _)| input.len()).sum(),
+            Operation::Intersection | Operation::Difference => first,
+        };
+        members > LONG_REPLY
+    }
+
+    /// Answers in slices.
+    fn write_long(&self, answer: Answer, out: &mut Reply) {
+        algebra::write(self.operation, &self.inputs, self.aggregate, answer, out);
+    }
+
     fn members(&self) -> Members<'v> {
         match self.operation {
             Operation::Union => self.union(),
@@ -301,28 +323,31 @@ impl<'v> Request<'v> {
 
     fn intersection(&self) -> Members<'v> {
         let mut all = Vec::new();
-        self.visit_intersection(|member, score| {
+        self.visit_intersection(usize::MAX, |member, score| {
             all.push((member, score));
             true
         });
         all
     }
 
-    /// Visits the members that all inputs have, until `visit` says to stop.
-    fn visit_intersection(&self, mut visit: impl FnMut(Name<'v>, f64) -> bool) {
+    /// Visits the members that all inputs have, until `visit` says to stop or `looked_at`
+    /// of the first input's have been looked at.
+    fn visit_intersection(&self, looked_at: usize, mut visit: impl FnMut(Name<'v>, f64) -> bool) {
+        let mut left = looked_at;
         let Some(((smallest, weight), others)) = self.inputs.split_first() else {
             return;
         };
         smallest.visit_while(|member, score| {
+            left -= 1;
             let member = Name::from(member);
             let mut total = number_or_zero(score * weight);
             for (other, weight) in others {
                 let Some(score) = other.score(member.as_ref()) else {
-                    return true;
+                    return left > 0;
                 };
                 total = self.aggregate.apply(total, score * weight);
             }
-            visit(member, total)
+            visit(member, total) && left > 0
         });
     }
 
@@ -365,6 +390,10 @@ fn answer(
     out: &mut Reply,
 ) -> Outcome {
     let request = Request::parse(view, args, operation, Purpose::Answer, name)?;
+    if request.is_long() {
+        request.write_long(Answer::Members(request.scores), out);
+        return Ok(Flow::Done);
+    }
     let mut members = request.members();
     value::sort(&mut members);
     value::write_header(out, members.len(), request.scores);
@@ -377,12 +406,22 @@ fn answer(
 fn zintercard(view: &ReadView<'_>, args: &mut Args<'_>, out: &mut Reply) -> Outcome {
     let operation = Operation::Intersection;
     let request = Request::parse(view, args, operation, Purpose::Count, "zintercard")?;
+    let limit = request.limit;
+    let is_long = request.is_long();
+    // A low limit is reached soon, most times.
+    let looked_at = if is_long { LONG_REPLY } else { usize::MAX };
     let mut count = 0;
-    request.visit_intersection(|_, _| {
-        count += 1;
-        count < request.limit
-    });
-    out.count(count);
+    if !is_long || limit <= LONG_REPLY {
+        request.visit_intersection(looked_at, |_, _| {
+            count += 1;
+            count < limit
+        });
+    }
+    if is_long && count < limit {
+        request.write_long(Answer::Count { limit }, out);
+    } else {
+        out.count(count);
+    }
     Ok(Flow::Done)
 }
 

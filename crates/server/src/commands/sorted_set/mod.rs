@@ -5,6 +5,7 @@
 //! - the others: one idea each, with its commands.
 
 mod add;
+mod algebra;
 mod bounds;
 mod combine;
 mod input;

@@ -1,12 +1,16 @@
 //! Taking the least or greatest members: ZPOPMIN, ZPOPMAX, ZMPOP, and those that wait
 //! for one: BZPOPMIN, BZPOPMAX, BZMPOP.
+//!
+//! Many are written in slices, from the set as it was.
 
-use ochre_resp::Reply;
+use ochre_resp::{Reply, Source};
 use ochre_store::WriteView;
 use ochre_store::effects::recorded;
-use ochre_store::value::sorted_set::SortedSetRef;
+use ochre_store::value::sorted_set::{Direction, Members, SLICED_MEMBERS_MIN, SortedSetRef};
+use ochre_structures::listpack::Element;
 use ochre_structures::number;
 
+use super::range::Walk;
 use super::value;
 use crate::commands::args::Args;
 use crate::commands::spec::*;
@@ -303,6 +307,39 @@ enum Layout {
     Pairs,
 }
 
+impl Layout {
+    fn write(self, member: Element<'_>, score: f64, out: &mut Reply) {
+        if self == Self::Pairs {
+            out.array(2);
+        }
+        value::write_name(out, member);
+        value::write_score(out, score);
+    }
+
+    fn write_all(self, members: Members<'_>, end: End, out: &mut Reply) {
+        match end {
+            End::Min => members.for_each(|(member, score)| self.write(member, score, out)),
+            End::Max => (members.rev()).for_each(|(member, score)| self.write(member, score, out)),
+        }
+    }
+}
+
+/// Many members that were taken out, being sent.
+struct Popped {
+    walk: Walk,
+    end: End,
+    layout: Layout,
+}
+
+impl Source for Popped {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        let (layout, end) = (self.layout, self.end);
+        self.walk.draw(out, budget_bytes, |out, members| {
+            layout.write_all(members, end, out);
+        })
+    }
+}
+
 /// Takes up to `count` members out of the sorted set of `key` and answers them behind
 /// the header that `head` writes for their number. Returns that number.
 fn pop(
@@ -317,21 +354,23 @@ fn pop(
         let len = set.len();
         let members = count.min(len);
         let layout = head(out, members);
-        let mut write = |member, score| {
-            if layout == Layout::Pairs {
-                out.array(2);
-            }
-            value::write_name(out, member);
-            value::write_score(out, score);
-        };
         let ranks = match end {
             End::Min => 0..members,
             End::Max => len - members..len,
         };
-        let run = set.read().by_rank(ranks.clone());
-        match end {
-            End::Min => run.for_each(|(member, score)| write(member, score)),
-            End::Max => run.rev().for_each(|(member, score)| write(member, score)),
+        if members > SLICED_MEMBERS_MIN {
+            let direction = match end {
+                End::Min => Direction::Ascending,
+                End::Max => Direction::Descending,
+            };
+            let walk = Walk {
+                set: set.read().freeze(),
+                ranks: ranks.clone(),
+                direction,
+            };
+            out.source(Box::new(Popped { walk, end, layout }));
+        } else {
+            layout.write_all(set.read().by_rank(ranks.clone()), end, out);
         }
         // A key that goes as a whole is left to be freed as a whole.
         if members < len {

@@ -7,6 +7,7 @@ use ochre_structures::number;
 
 use super::value::{self, Scores};
 use crate::commands::args::Args;
+use crate::commands::sampling::{DRAWN_PER_SLICE, Dice};
 use crate::commands::spec::*;
 use crate::error::Error;
 
@@ -82,7 +83,7 @@ fn repeating(
         out.source(Box::new(Draws {
             set: set.freeze(),
             left: wanted,
-            random: view.random() | 1,
+            dice: Dice::seeded(view.random()),
             scores,
         }));
         return;
@@ -102,8 +103,21 @@ fn distinct(
     scores: Scores,
     out: &mut Reply,
 ) {
-    // Floyd's way: one number for each member wanted, whatever the size of the set.
     let len = set.len();
+    if wanted > SLICED_MEMBERS_MIN {
+        value::write_header(out, wanted, scores);
+        out.source(Box::new(Distinct {
+            set: set.freeze(),
+            chosen: vec![0; len.div_ceil(64)],
+            ranks: Vec::with_capacity(wanted),
+            wanted,
+            is_choosing: true,
+            dice: Dice::seeded(view.random()),
+            scores,
+        }));
+        return;
+    }
+    // Floyd's way: one number for each member wanted, whatever the size of the set.
     let mut chosen = std::collections::HashSet::with_capacity(wanted);
     let mut ranks = Vec::with_capacity(wanted);
     for last in len - wanted..len {
@@ -124,11 +138,72 @@ fn distinct(
     }
 }
 
-/// Members drawn by chance, answered bit by bit.
+/// Many different members drawn by chance: chosen bit by bit, as [`distinct`] does it, then
+/// answered bit by bit, in an order that is drawn on the way.
+struct Distinct {
+    set: Frozen,
+    /// A bit for each rank.
+    chosen: Vec<u64>,
+    /// Those chosen and not answered yet.
+    ranks: Vec<usize>,
+    wanted: usize,
+    is_choosing: bool,
+    dice: Dice,
+    scores: Scores,
+}
+
+impl Distinct {
+    /// Marks a rank as chosen; says whether it was not.
+    fn choose(&mut self, rank: usize) -> bool {
+        let (word, bit) = (&mut self.chosen[rank / 64], 1 << (rank % 64));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+
+    fn choose_some(&mut self) {
+        let first = self.set.len() - self.wanted;
+        for _ in 0..4 * DRAWN_PER_SLICE {
+            if self.ranks.len() == self.wanted {
+                self.is_choosing = false;
+                return;
+            }
+            let last = first + self.ranks.len();
+            let drawn = draw(self.dice.roll(), last + 1);
+            let rank = if self.choose(drawn) { drawn } else { last };
+            self.choose(rank);
+            self.ranks.push(rank);
+        }
+    }
+}
+
+impl Source for Distinct {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        if self.is_choosing {
+            self.choose_some();
+            return true;
+        }
+        let full = out.len().saturating_add(budget_bytes);
+        for _ in 0..DRAWN_PER_SLICE {
+            if self.ranks.is_empty() || out.len() >= full {
+                break;
+            }
+            let rank = self
+                .ranks
+                .swap_remove(draw(self.dice.roll(), self.ranks.len()));
+            if let Some((member, score)) = self.set.by_rank(rank..rank + 1).next() {
+                value::write_member(out, member, score, self.scores);
+            }
+        }
+        !self.ranks.is_empty()
+    }
+}
+
+/// Members drawn by chance, the same ones again and again, answered bit by bit.
 struct Draws {
     set: Frozen,
     left: usize,
-    random: u64,
+    dice: Dice,
     scores: Scores,
 }
 
@@ -137,11 +212,7 @@ impl Source for Draws {
         let full = out.len().saturating_add(budget_bytes);
         let len = self.set.len();
         while self.left > 0 && out.len() < full {
-            // xorshift64*
-            self.random ^= self.random >> 12;
-            self.random ^= self.random << 25;
-            self.random ^= self.random >> 27;
-            let rank = draw(self.random.wrapping_mul(0x2545_f491_4f6c_dd1d), len);
+            let rank = draw(self.dice.roll(), len);
             if let Some((member, score)) = self.set.by_rank(rank..rank + 1).next() {
                 value::write_member(out, member, score, self.scores);
             }

@@ -387,9 +387,11 @@ pub fn reply(
     value::write_header(out, ranks.len(), scores);
     if ranks.len() > SLICED_MEMBERS_MIN {
         out.source(Box::new(Slices {
-            set: set.freeze(),
-            ranks,
-            direction,
+            walk: Walk {
+                set: set.freeze(),
+                ranks,
+                direction,
+            },
             scores,
         }));
         return;
@@ -412,18 +414,27 @@ fn write(members: Members<'_>, direction: Direction, scores: Scores, out: &mut R
     }
 }
 
-/// A run of ranks that is answered bit by bit.
-struct Slices {
-    set: Frozen,
-    ranks: Range<usize>,
-    direction: Direction,
-    scores: Scores,
+/// A run of ranks of a set as it was, walked bit by bit.
+pub struct Walk {
+    pub set: Frozen,
+    pub ranks: Range<usize>,
+    pub direction: Direction,
 }
 
-impl Source for Slices {
-    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+impl Walk {
+    /// Has members written until `out` holds about `budget_bytes` more, then lets go of the
+    /// set, bit by bit as well. Returns whether anything is left to do.
+    pub fn draw(
+        &mut self,
+        out: &mut Reply,
+        budget_bytes: usize,
+        mut write: impl FnMut(&mut Reply, Members<'_>),
+    ) -> bool {
         /// Between looks at how much is written.
         const STEP_MEMBERS: usize = 64;
+        if self.ranks.is_empty() {
+            return !self.set.drop_some();
+        }
         let full = out.len().saturating_add(budget_bytes);
         while !self.ranks.is_empty() && out.len() < full {
             let step = self.ranks.len().min(STEP_MEMBERS);
@@ -439,8 +450,23 @@ impl Source for Slices {
                     run
                 }
             };
-            write(self.set.by_rank(run), self.direction, self.scores, out);
+            write(out, self.set.by_rank(run));
         }
-        !self.ranks.is_empty()
+        true
+    }
+}
+
+/// A run of ranks that is answered bit by bit.
+struct Slices {
+    walk: Walk,
+    scores: Scores,
+}
+
+impl Source for Slices {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        let (direction, scores) = (self.walk.direction, self.scores);
+        self.walk.draw(out, budget_bytes, |out, members| {
+            write(members, direction, scores, out);
+        })
     }
 }

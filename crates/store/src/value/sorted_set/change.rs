@@ -162,8 +162,13 @@ impl<'e> SortedSetMut<'e> {
 
     /// Removes a run of ranks, cut to those that exist. Returns how many.
     pub fn remove_ranks(&mut self, ranks: Range<usize>) -> usize {
+        /// Up to so many are removed one by one.
+        const FEW: usize = 500;
         if let Some(Object::SortedSet(set)) = self.entry.object_mut() {
-            return set.remove_range_by_rank(ranks, |_, _| ());
+            return match ranks.len() {
+                ..=FEW => set.remove_range_by_rank(ranks, |_, _| ()),
+                _ => set.shed_range_by_rank(ranks),
+            };
         }
         let Some(mut buffer) = self.entry.buffer() else {
             return 0;

@@ -35,7 +35,7 @@ use crate::settings::Settings;
 use crate::value::WrongType;
 
 pub use change::{Limits, NewSortedSet, SortedSetMut, new_payload};
-pub use frozen::Frozen;
+pub use frozen::{Frozen, FrozenScores};
 pub use members::Members;
 
 /// The end from which a range is walked.
@@ -150,6 +150,15 @@ impl<'a> SortedSetRef<'a> {
         match self {
             Self::Packed(pack) => Frozen::packed(pack.0),
             Self::Tree(set) => Frozen::tree(set.freeze()),
+        }
+    }
+
+    /// The members as they are now, to be looked up without a lock. Cheap for large sets; a
+    /// packed one is copied.
+    pub fn freeze_scores(&self) -> FrozenScores {
+        match self {
+            Self::Packed(pack) => FrozenScores::Packed(pack.0.into()),
+            Self::Tree(set) => FrozenScores::Tree(set.freeze_members()),
         }
     }
 

@@ -80,10 +80,11 @@ impl Random {
 
 /// Checks everything that the modules state as invariants.
 pub(super) fn check_structure(set: &SortedSet) {
-    assert_eq!(set.index.len(), set.len(), "one slot per member");
+    let slots = set.len() + set.shed.members();
+    assert_eq!(set.index.len(), slots, "one slot per member");
     if set.is_empty() {
         assert_eq!(set.tree.height, 0);
-        assert_eq!(set.links.leaf_bytes, 0);
+        assert_eq!(set.links.leaf_bytes, set.shed.leaf_bytes());
         return;
     }
     let mut leaf_bytes = 0;
@@ -149,7 +150,8 @@ pub(super) fn check_structure(set: &SortedSet) {
     );
     assert_eq!(members, set.len());
     assert_eq!(
-        leaf_bytes, set.links.leaf_bytes,
+        leaf_bytes + set.shed.leaf_bytes(),
+        set.links.leaf_bytes,
         "leaf memory is accounted for"
     );
     if set.tree.height > 0 {

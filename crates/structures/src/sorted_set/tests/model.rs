@@ -12,6 +12,7 @@ enum Op {
     Remove(usize),
     RemoveAt(u16),
     RemoveRanks(u16, u16),
+    ShedRanks(u16, u16),
     RemoveScores(ScoreBound, ScoreBound),
     RemoveLex(usize, usize),
     PopFirst,
@@ -42,6 +43,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (0..600_usize).prop_map(Op::Remove),
         4 => any::<u16>().prop_map(Op::RemoveAt),
         1 => (any::<u16>(), 0..200_u16).prop_map(|(at, n)| Op::RemoveRanks(at, n)),
+        2 => (any::<u16>(), 0..400_u16).prop_map(|(at, n)| Op::ShedRanks(at, n)),
         1 => (score_bound(), score_bound()).prop_map(|(a, b)| Op::RemoveScores(a, b)),
         1 => (0..600_usize, 0..600_usize).prop_map(|(a, b)| Op::RemoveLex(a, b)),
         1 => Just(Op::PopFirst),
@@ -101,6 +103,17 @@ fn apply(set: &mut SortedSet, model: &mut Model, op: &Op) {
             let end = end.min(sorted.len());
             expect_removed(model, &removed, &sorted[start.min(end)..end]);
         }
+        Op::ShedRanks(at, count) => {
+            let sorted = model.sorted();
+            let start = usize::from(at) % (sorted.len() + 2);
+            let end = (start + usize::from(count)).min(sorted.len());
+            let gone = &sorted[start.min(end)..end];
+            assert_eq!(set.shed_range_by_rank(start..end), gone.len());
+            for (member, _) in gone {
+                assert_eq!(set.score(member), None);
+            }
+            expect_removed(model, gone, gone);
+        }
         Op::RemoveScores(min, max) => {
             let mut sorted = model.sorted();
             sorted.retain(|(_, score)| order::in_scores(*score, min, max));
@@ -145,7 +158,7 @@ proptest! {
         for op in &ops {
             apply(&mut set, &mut model, op);
             if matches!(op, Op::Freeze) {
-                frozen.push((set.freeze(), model_bits(&model.sorted())));
+                frozen.push((set.freeze(), set.freeze_members(), model_bits(&model.sorted())));
             }
         }
         check_structure(&set);
@@ -156,8 +169,19 @@ proptest! {
             prop_assert_eq!(set.rank(member), Some(rank));
             prop_assert_eq!(set.rev_rank(member), Some(sorted.len() - 1 - rank));
         }
-        for (frozen, then) in &frozen {
+        for (frozen, members, then) in &frozen {
             prop_assert_eq!(&bits(frozen.iter()), then);
+            for (member, score) in then {
+                let found = members.score(member).map(f64::to_bits);
+                prop_assert_eq!(found, Some(*score));
+            }
+            for (member, _) in &sorted {
+                let was_there = then.iter().any(|(then, _)| then == member);
+                prop_assert_eq!(members.score(member).is_some(), was_there);
+            }
+        }
+        for (_, mut members, _) in frozen {
+            while !members.drop_some() {}
         }
         while !set.is_empty() {
             set.pop_last();
@@ -206,6 +230,51 @@ fn a_large_set_grows_and_shrinks_without_a_flaw() {
         set.remove_range_by_rank(0..usize::MAX, |_, _| ()),
         all - half
     );
+    check_structure(&set);
+}
+
+#[test]
+fn members_that_were_shed_are_gone_and_may_come_back() {
+    let mut random = Random(11);
+    let name = |i: usize| format!("member:{i:017}").into_bytes();
+    let mut set: SortedSet = (0..60_000).map(|i| (name(i), (i % 1000) as f64)).collect();
+    let full_bytes = set.memory_bytes();
+    for round in 0..4 {
+        let expected = bits(set.iter());
+        let from = if round % 2 == 0 { 0 } else { set.len() - 9_000 };
+        assert_eq!(set.shed_range_by_rank(from..from + 9_000), 9_000);
+        check_structure(&set);
+        let left = expected[..from].iter().chain(&expected[from + 9_000..]);
+        assert!(bits(set.iter()).iter().eq(left));
+        let mut scanned = 0;
+        let mut next = Some(0);
+        while let Some(position) = next {
+            next = set.scan(position, 500, |_, _| scanned += 1);
+        }
+        assert_eq!(scanned, set.len());
+        // Some come back at once, others later.
+        for _ in 0..100 {
+            let member = name(random.below(60_000));
+            let was_there = set.score(&member).is_some();
+            let insertion = set.insert(&member, -5.0);
+            assert_eq!(insertion == Insertion::Inserted, !was_there);
+            assert_eq!(set.score(&member), Some(-5.0));
+        }
+        check_structure(&set);
+    }
+    assert!(set.shed.members() > 10_000);
+    for i in 0..2_000 {
+        set.remove(&name(i));
+        set.insert(&name(i), 1.0);
+    }
+    assert!(set.shed.is_empty());
+    check_structure(&set);
+    assert!(set.memory_bytes() < full_bytes * 3 / 4);
+    assert_eq!(set.shed_range_by_rank(0..usize::MAX), set.shed.members());
+    check_structure(&set);
+    set.insert(b"another", 1.0);
+    check_structure(&set);
+    while !set.drop_some() {}
     check_structure(&set);
 }
 

@@ -12,6 +12,7 @@ fn filled(count: usize) -> SortedSet {
 fn frozen_sets_may_cross_threads() {
     fn check<T: Send + Sync>() {}
     check::<FrozenSortedSet>();
+    check::<FrozenMembers>();
     check::<SortedSet>();
 }
 

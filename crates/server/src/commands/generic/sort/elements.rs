@@ -4,9 +4,11 @@
 use std::ops::Range;
 
 use ochre_store::value::set::SetRef;
+use ochre_store::value::sorted_set::Frozen;
 use ochre_store::{Entry, Object, Type, Value};
-use ochre_structures::list::{Direction, List};
+use ochre_structures::list::{Cursor, Direction, FrozenList, List};
 use ochre_structures::listpack::Listpack;
+use ochre_structures::member_set::FrozenMemberSet;
 use ochre_structures::sorted_set::SortedSet;
 
 /// Something that has elements, seen in its own order.
@@ -104,6 +106,105 @@ impl<'a> Collection<'a> {
             }
         }
         elements
+    }
+}
+
+impl Collection<'_> {
+    /// How many elements have to be passed to come to the end of a range of indices.
+    pub fn effort(&self, range: &Range<usize>) -> usize {
+        match self.source {
+            Source::Set(_) => range.end,
+            _ => range.len(),
+        }
+    }
+
+    /// The elements with these indices as they are now, to be copied without locks, bit by
+    /// bit; `None` for a small collection. O(its nodes) pointer copies.
+    pub fn freeze(&self, range: Range<usize>) -> Option<FrozenCollection> {
+        let source = match self.source {
+            Source::List(list) => {
+                let list = list.freeze();
+                FrozenSource::List {
+                    next: Some(list.cursor(range.start)),
+                    list,
+                }
+            }
+            Source::SortedSet(set) => FrozenSource::SortedSet(Frozen::Tree(set.freeze())),
+            Source::Set(set) => FrozenSource::Set {
+                set: set.freeze()?,
+                slice: Some(0),
+                index: 0,
+            },
+            Source::Empty | Source::Listpack(_) | Source::Pairs(_) => return None,
+        };
+        Some(FrozenCollection { source, range })
+    }
+}
+
+/// A range of the elements of a large collection, as it was.
+pub struct FrozenCollection {
+    source: FrozenSource,
+    /// The indices of those that have not been copied.
+    range: Range<usize>,
+}
+
+enum FrozenSource {
+    List {
+        list: FrozenList,
+        next: Option<Cursor>,
+    },
+    SortedSet(Frozen),
+    Set {
+        set: FrozenMemberSet,
+        /// The next slice to be copied, and the index of its first member.
+        slice: Option<usize>,
+        index: usize,
+    },
+}
+
+impl FrozenCollection {
+    /// Copies some of the elements not copied yet, in order: about as many as `max`. None
+    /// of them may be in the range.
+    pub fn copy_some(&mut self, max: usize) -> Elements {
+        let mut elements = Elements::default();
+        let range = &mut self.range;
+        let max = max.min(range.len());
+        match &mut self.source {
+            FrozenSource::List { list, next } => {
+                *next = next.and_then(|cursor| {
+                    list.visit_from(cursor, max, |element| {
+                        elements.push_with(|bytes| element.write_to(bytes));
+                    })
+                });
+                range.start += max;
+            }
+            FrozenSource::SortedSet(set) => {
+                for (member, _) in set.by_rank(range.start..range.start + max) {
+                    elements.push_with(|bytes| member.write_to(bytes));
+                }
+                range.start += max;
+            }
+            FrozenSource::Set { set, slice, index } => {
+                *slice = slice.and_then(|slice| {
+                    set.visit_slice(slice, |member| {
+                        if range.contains(index) {
+                            elements.push_with(|bytes| member.write_to(bytes));
+                        }
+                        *index += 1;
+                    })
+                });
+                range.start = range.start.max(*index).min(range.end);
+                if slice.is_none() {
+                    range.start = range.end;
+                }
+            }
+        }
+        elements
+    }
+
+    /// Whether every element of the range has been copied.
+    pub fn is_empty(&self) -> bool {
+        self.range.start >= self.range.end
     }
 }
 

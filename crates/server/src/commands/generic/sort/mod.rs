@@ -3,10 +3,14 @@
 //! The elements are copied into one buffer ([`elements`]), weighed by themselves or by
 //! other keys ([`pattern`]), ordered, and answered or stored. Weights and answers may
 //! come from keys that the elements name, so the commands take exclusive access.
+//!
+//! Where many elements are answered by themselves, no other key being asked, that is only
+//! begun under the locks, and goes on in [`slices`].
 
 mod elements;
 mod options;
 mod pattern;
+mod slices;
 mod weights;
 
 use std::ops::Range;
@@ -148,7 +152,10 @@ fn sort(view: &mut WriteView<'_, '_>, args: &mut Args<'_>, out: &mut Reply) -> O
         answer(&view.read(), source, &options, out)?;
         return Ok(Flow::Done);
     };
-    let sorted = Sorted::of(&view.read(), source, &options)?;
+    let sorted = {
+        let read = view.read();
+        Sorted::of(&read, &collection(&read, source)?, &options)?
+    };
     let list = sorted.list(&view.read(), &options, view.settings());
     let len = list.len();
     if len > 0 {
@@ -178,11 +185,36 @@ fn answer(
     options: &Options<'_>,
     out: &mut Reply,
 ) -> Result<(), Error> {
-    let sorted = Sorted::of(view, source, options)?;
+    let collection = collection(view, source)?;
+    if slices::write(&collection, options, out) {
+        return Ok(());
+    }
+    let sorted = Sorted::of(view, &collection, options)?;
     let columns = options.get.len().max(1);
     out.array(sorted.order.len() * columns);
     sorted.visit(view, options, |cell| out.bulk_or_null(cell));
     Ok(())
+}
+
+/// What `key` holds.
+fn collection<'v>(view: &ReadView<'v>, key: &[u8]) -> Result<Collection<'v>, Error> {
+    match view.find(key) {
+        Some(entry) => Collection::of(entry).ok_or(Error::WrongType),
+        None => Ok(Collection::EMPTY),
+    }
+}
+
+/// Which elements an order that is the collection's own selects: BY a pattern without `*`.
+/// And whether they are wanted from the last to the first.
+fn unsorted_range(collection: &Collection<'_>, options: &Options<'_>) -> (Range<usize>, bool) {
+    let (len, range) = (collection.len(), options.range(collection.len()));
+    // Sets have no direction.
+    let backwards = options.order.is_descending() && collection.value_type() != Some(Type::Set);
+    if backwards {
+        (len - range.end..len - range.start, true)
+    } else {
+        (range, false)
+    }
 }
 
 /// The elements of a collection, and which of them in what order are the result.
@@ -192,18 +224,17 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn of(view: &ReadView<'_>, source: &[u8], options: &Options<'_>) -> Result<Self, Error> {
-        let collection = match view.find(source) {
-            Some(entry) => Collection::of(entry).ok_or(Error::WrongType)?,
-            None => Collection::EMPTY,
-        };
+    fn of(
+        view: &ReadView<'_>,
+        collection: &Collection<'_>,
+        options: &Options<'_>,
+    ) -> Result<Self, Error> {
         // The order of a set means nothing, so what is stored is sorted nevertheless.
         let stores_unsorted_set = options.is_unsorted()
             && collection.value_type() == Some(Type::Set)
             && options.store.is_some();
-        let range = options.range(collection.len());
         if options.is_unsorted() && !stores_unsorted_set {
-            return Ok(Self::unsorted(&collection, options, range));
+            return Ok(Self::unsorted(collection, options));
         }
         let elements = collection.elements(0..collection.len());
         let order = if stores_unsorted_set {
@@ -211,20 +242,13 @@ impl Sorted {
         } else {
             weights::order(view, &elements, options)?
         };
-        let order = order[range].to_vec();
+        let order = order[options.range(collection.len())].to_vec();
         Ok(Self { elements, order })
     }
 
     /// BY a pattern without `*`: the order is the collection's own.
-    fn unsorted(collection: &Collection<'_>, options: &Options<'_>, range: Range<usize>) -> Self {
-        // Sets have no direction.
-        let backwards = options.order.is_descending() && collection.value_type() != Some(Type::Set);
-        let len = collection.len();
-        let range = if backwards {
-            len - range.end..len - range.start
-        } else {
-            range
-        };
+    fn unsorted(collection: &Collection<'_>, options: &Options<'_>) -> Self {
+        let (range, backwards) = unsorted_range(collection, options);
         let elements = collection.elements(range);
         let mut order: Vec<u32> = (0..elements.len() as u32).collect();
         if backwards {

@@ -9,6 +9,9 @@ use super::elements::Elements;
 use super::options::{By, Options, Order};
 use crate::error::Error;
 
+/// The error of a weight that is no number, where numbers are compared.
+pub const NO_NUMBER: Error = Error::text("ERR One or more scores can't be converted into double");
+
 /// The indices of the elements in the order that the options ask for.
 ///
 /// # Errors
@@ -43,7 +46,7 @@ fn compared(options: &Options<'_>) -> fn(&[u8]) -> &[u8] {
 }
 
 /// The bytes as C sees them.
-fn until_nul(bytes: &[u8]) -> &[u8] {
+pub fn until_nul(bytes: &[u8]) -> &[u8] {
     &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
 }
 
@@ -94,9 +97,7 @@ fn by_numbers(
         numbers.push(number.unwrap_or(0.0));
     }
     if !all_numbers {
-        return Err(Error::text(
-            "ERR One or more scores can't be converted into double",
-        ));
+        return Err(NO_NUMBER);
     }
     Ok(ordered(elements, options.order, |a, b| {
         numbers[a as usize]
@@ -122,7 +123,7 @@ fn ordered(
 
 /// A weight as Redis reads it with C's `strtod`: white space before it is skipped, a NUL
 /// ends it, nothing at all is 0.
-fn weight(text: &[u8]) -> Option<f64> {
+pub fn weight(text: &[u8]) -> Option<f64> {
     let text = until_nul(text);
     if text.is_empty() {
         return Some(0.0);
