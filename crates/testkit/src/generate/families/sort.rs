@@ -1,4 +1,7 @@
 //! SORT and SORT_RO over every source.
+//!
+//! Scores are integers here: Redis 7.0 takes a score that is out of range, or close to 0, for
+//! a fault of the next SORT, as that asks for an error number which nobody has reset.
 
 use super::Family;
 
@@ -16,7 +19,7 @@ pub(super) const FAMILY: Family = Family {
             "3 RPUSH lkey member+",
             "3 RPUSH lkey nulmember+",
             "3 SADD setkey intmember+",
-            "3 ZADD zkey (score intmember)+",
+            "3 ZADD zkey (intmember intmember)+",
             "5 MSET (skey number)+",
             "3 HSET hkey F number",
             "4 SORT zkey {BY sortby [ASC|DESC] [LIMIT index count]}",
