@@ -22,6 +22,8 @@ use crate::server::Server;
 const GATHERING: Duration = Duration::from_millis(2);
 /// For how long at most, where replies wait for the disk, others go first.
 const COURTESY: Duration = Duration::from_millis(1);
+/// The processor is back so soon only if nobody else wanted it.
+const UNCLAIMED: Duration = Duration::from_micros(5);
 /// The period of `appendfsync everysec`.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
 /// A failed write is tried again after this.
@@ -192,17 +194,18 @@ impl FileWriter {
         Next::Go
     }
 
-    /// Offers the processor for as long as that brings more changes, so that one sync
-    /// serves all clients that a worker was about to serve. Where nobody else wants the
-    /// processor this takes a microsecond or two.
+    /// Offers the processor for as long as somebody takes it and makes changes, so that one
+    /// sync serves all clients that a worker was about to serve. Where nobody else wants the
+    /// processor this takes a microsecond or two, whatever other processors do.
     fn let_workers_go_first(&self) {
         let journal = &self.server.persistence.journal;
         let began = Instant::now();
         let mut end = journal.end();
         while began.elapsed() < COURTESY {
+            let offered = Instant::now();
             std::thread::yield_now();
             let before = std::mem::replace(&mut end, journal.end());
-            if end == before {
+            if end == before || offered.elapsed() < UNCLAIMED {
                 return;
             }
         }
