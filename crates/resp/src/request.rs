@@ -225,7 +225,7 @@ impl Parser {
 
     /// The length announced by `$N\r\n` at the current position and the offset
     /// behind it.
-    #[cold]
+    #[inline(never)]
     fn bulk_header(
         &self,
         input: &[u8],

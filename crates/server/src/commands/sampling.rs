@@ -1,5 +1,6 @@
 //! Drawing elements of a collection at random: SRANDMEMBER, HRANDFIELD, SPOP.
 
+use ochre_resp::{Reply, Source};
 use ochre_structures::member_set::MemberSet;
 
 use super::args::Args;
@@ -92,6 +93,52 @@ impl Drawn {
     /// How many different elements were drawn.
     pub fn count(&self) -> usize {
         self.0.len()
+    }
+}
+
+/// A collection that elements are drawn from.
+pub trait Urn: Send {
+    /// Draws an element and writes it if it was not drawn before; says whether it was not.
+    /// `None` where there is nothing to draw.
+    fn draw_new(&self, dice: &mut Dice, drawn: &mut Drawn, out: &mut Reply) -> Option<bool>;
+}
+
+/// Different elements drawn at random, few of all there are: drawn until so many differ.
+pub struct FewDistinct<U> {
+    urn: U,
+    left: usize,
+    drawn: Drawn,
+    dice: Dice,
+}
+
+impl<U> FewDistinct<U> {
+    /// `wanted` elements, fewer than there are in `urn`.
+    pub fn new(urn: U, wanted: usize, dice: Dice) -> Self {
+        Self {
+            urn,
+            left: wanted,
+            drawn: Drawn::default(),
+            dice,
+        }
+    }
+}
+
+impl<U: Urn> Source for FewDistinct<U> {
+    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
+        if self.left == 0 {
+            return self.drawn.forget_some();
+        }
+        let end = out.len().saturating_add(budget_bytes);
+        for _ in 0..DRAWN_PER_SLICE {
+            if self.left == 0 || out.len() >= end {
+                break;
+            }
+            match self.urn.draw_new(&mut self.dice, &mut self.drawn, out) {
+                Some(is_new) => self.left -= usize::from(is_new),
+                None => return false,
+            }
+        }
+        true
     }
 }
 

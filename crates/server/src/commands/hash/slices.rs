@@ -6,7 +6,7 @@ use ochre_structures::field_map::{FieldMap, FieldRef, FrozenFieldMap};
 use ochre_structures::listpack::Element;
 
 use crate::commands::element::{self, LONG_REPLY};
-use crate::commands::sampling::{self, DRAWN_PER_SLICE, Dice, Drawn, Selection};
+use crate::commands::sampling::{self, Dice, Drawn, FewDistinct, Selection, Urn};
 
 /// What of each field is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,34 +121,20 @@ fn write_drawn(field: FieldRef<'_>, part: Part, out: &mut Reply) {
     }
 }
 
-/// Different fields drawn at random, few of all there are: drawn until so many differ.
-struct FewDistinct {
+/// The fields of a map, to be drawn from.
+struct FieldUrn {
     map: FieldMap,
     part: Part,
-    left: usize,
-    drawn: Drawn,
-    dice: Dice,
 }
 
-impl Source for FewDistinct {
-    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
-        if self.left == 0 {
-            return self.drawn.forget_some();
+impl Urn for FieldUrn {
+    fn draw_new(&self, dice: &mut Dice, drawn: &mut Drawn, out: &mut Reply) -> Option<bool> {
+        let field = self.map.random(&mut || dice.roll())?;
+        let is_new = drawn.is_new(Element::Str(field.field));
+        if is_new {
+            write_drawn(field, self.part, out);
         }
-        let end = out.len().saturating_add(budget_bytes);
-        for _ in 0..DRAWN_PER_SLICE {
-            if self.left == 0 || out.len() >= end {
-                break;
-            }
-            let Some(field) = self.map.random(&mut || self.dice.roll()) else {
-                return false;
-            };
-            if self.drawn.is_new(Element::Str(field.field)) {
-                write_drawn(field, self.part, out);
-                self.left -= 1;
-            }
-        }
-        true
+        Some(is_new)
     }
 }
 
@@ -183,13 +169,7 @@ impl Source for ManyDistinct {
 pub fn write_distinct(map: FieldMap, part: Part, count: usize, seed: u64, out: &mut Reply) {
     let (size, dice) = (map.len(), Dice::seeded(seed));
     out.source(if sampling::are_few(count, size) {
-        Box::new(FewDistinct {
-            map,
-            part,
-            left: count,
-            drawn: Drawn::default(),
-            dice,
-        })
+        Box::new(FewDistinct::new(FieldUrn { map, part }, count, dice))
     } else {
         Box::new(ManyDistinct {
             left: map.freeze(),

@@ -5,7 +5,7 @@ use ochre_store::value::set::SetRef;
 use ochre_structures::member_set::{FrozenMemberSet, MemberSet};
 
 use crate::commands::element::{self, LONG_REPLY};
-use crate::commands::sampling::{self, DRAWN_PER_SLICE, Dice, Drawn, Selection};
+use crate::commands::sampling::{self, Dice, Drawn, FewDistinct, Selection, Urn};
 
 /// All members of a frozen set.
 pub struct Members(pub FrozenMemberSet);
@@ -61,33 +61,14 @@ pub fn write_draws(set: SetRef<'_>, count: usize, seed: u64, out: &mut Reply) {
     }));
 }
 
-/// Different members drawn at random, few of all there are: drawn until so many differ.
-struct FewDistinct {
-    set: MemberSet,
-    left: usize,
-    drawn: Drawn,
-    dice: Dice,
-}
-
-impl Source for FewDistinct {
-    fn draw(&mut self, out: &mut Reply, budget_bytes: usize) -> bool {
-        if self.left == 0 {
-            return self.drawn.forget_some();
+impl Urn for MemberSet {
+    fn draw_new(&self, dice: &mut Dice, drawn: &mut Drawn, out: &mut Reply) -> Option<bool> {
+        let member = self.random(&mut || dice.roll())?;
+        let is_new = drawn.is_new(member);
+        if is_new {
+            element::write(member, out);
         }
-        let end = out.len().saturating_add(budget_bytes);
-        for _ in 0..DRAWN_PER_SLICE {
-            if self.left == 0 || out.len() >= end {
-                break;
-            }
-            let Some(member) = self.set.random(&mut || self.dice.roll()) else {
-                return false;
-            };
-            if self.drawn.is_new(member) {
-                element::write(member, out);
-                self.left -= 1;
-            }
-        }
-        true
+        Some(is_new)
     }
 }
 
@@ -124,12 +105,7 @@ pub fn write_distinct(set: SetRef<'_>, count: usize, seed: u64, out: &mut Reply)
     };
     let (size, dice) = (table.len(), Dice::seeded(seed));
     out.source(if sampling::are_few(count, size) {
-        Box::new(FewDistinct {
-            set: table.clone(),
-            left: count,
-            drawn: Drawn::default(),
-            dice,
-        })
+        Box::new(FewDistinct::new(table.clone(), count, dice))
     } else if count < size {
         Box::new(ManyDistinct {
             left: table.freeze(),
