@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use ochre_server::check::{Request, Terminal, Tool, run};
 use ochre_testkit::servers::ServerSpec;
@@ -541,4 +542,73 @@ fn verdicts_are_those_of_the_tools_of_redis() {
             "{text}\n{their_text}"
         );
     }
+}
+
+/// What a power failure left of a server with `appendfsync always`, in a folder of its own:
+/// the second of two commands is in the commit log alone.
+fn with_lost_tail() -> tempfile::TempDir {
+    use ochre_journal::aof::{AofFolder, AofPlace, CommitLog, append_command};
+    use ochre_journal::disk::{Disk, FaultyDisk};
+
+    let disk = FaultyDisk::new(1);
+    let place = AofPlace {
+        dir: "/".into(),
+        appenddirname: "appendonlydir".into(),
+        appendfilename: "appendonly.aof".into(),
+    };
+    let (mut aof, _) = AofFolder::open(Arc::new(disk.clone()), place.clone()).unwrap();
+    let mut increment = aof.start_increment().unwrap();
+    let mut first = b"#TS:1000\r\n".to_vec();
+    append_command(&mut first, &["SET", "first", "1"]);
+    std::io::Write::write_all(&mut increment.file, &first).unwrap();
+    increment.file.sync_data().unwrap();
+    let mut second = b"#TS:2000\r\n".to_vec();
+    append_command(&mut second, &["SET", "second", "2"]);
+    let (log, length) = (place.commit_log(), first.len() as u64);
+    let mut log = CommitLog::begin(Arc::new(disk.clone()), log, 1, length).unwrap();
+    log.note(&second);
+    log.commit().unwrap();
+    assert_eq!(disk.len(&increment.path).unwrap(), length);
+    let folder = tempfile::tempdir().unwrap();
+    disk.crash().write_to(folder.path()).unwrap();
+    folder
+}
+
+#[test]
+fn a_lost_tail_is_told_and_given_back() {
+    let folder = with_lost_tail();
+    let inner = folder.path().join("appendonlydir");
+    let increment = || fs::read(inner.join("appendonly.aof.1.incr.aof")).unwrap();
+    let log = inner.join("appendonly.aof.commits");
+    let (is_well, text) = check(folder.path(), &[], "");
+    assert!(is_well, "{text}");
+    contains(
+        &text,
+        &[
+            "was wholly on disk: it lacks its last 42 bytes, which the commit log has",
+            "The server's next start, or --fix, adds them.",
+        ],
+    );
+    let (is_well, text) = check(folder.path(), &["--fix"], "n\n");
+    assert!(!is_well);
+    contains(&text, &["Add them? [y/N]: Aborting..."]);
+    assert!(log.exists() && !increment().ends_with(b"second\r\n$1\r\n2\r\n"));
+    let (is_well, text) = check(folder.path(), &["--fix"], "y\n");
+    assert!(is_well, "{text}");
+    assert!(!log.exists() && increment().ends_with(b"second\r\n$1\r\n2\r\n"));
+    let (is_well, text) = check(folder.path(), &[], "");
+    assert!(is_well && !text.contains("lacks"), "{text}");
+}
+
+/// What is cut off on purpose does not come back from the log.
+#[test]
+fn a_lost_tail_is_not_kept_from_being_cut_off() {
+    let folder = with_lost_tail();
+    let inner = folder.path().join("appendonlydir");
+    let (is_well, text) = check(folder.path(), &["--truncate-to-timestamp", "1500"], "");
+    assert!(is_well, "{text}");
+    contains(&text, &["lacks its last", "to timestamp 1500"]);
+    let increment = fs::read(inner.join("appendonly.aof.1.incr.aof")).unwrap();
+    assert!(increment.ends_with(b"first\r\n$1\r\n1\r\n"));
+    assert!(!inner.join("appendonly.aof.commits").exists());
 }

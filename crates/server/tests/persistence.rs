@@ -643,3 +643,40 @@ fn the_append_only_file_is_switched_on_and_off() {
         .unwrap();
     assert_eq!(digest(&server), expected);
 }
+
+/// With `appendfsync always`, whose commit log has what was acknowledged: the file has it,
+/// too, and what somebody takes away from it by hand does not come back.
+#[test]
+fn a_killed_server_leaves_a_whole_file_that_may_be_edited() {
+    let spec = ochre().with_args(APPEND_ONLY);
+    let mut server = start(&spec.with_args(["--appendfsync", "always"]));
+    let mut connection = connect(&server);
+    let folder = server.folder().join("appendonlydir");
+    let log = folder.join("appendonly.aof.commits");
+    for number in 0..100 {
+        let key = format!("key:{number}");
+        ok(&connection.command(&["SET", &key, "v"]).unwrap());
+    }
+    assert!(log.exists());
+    let expected = digest(&server);
+    ok(&connection.command(&["FLUSHALL"]).unwrap());
+    drop(connection);
+    server.kill_hard();
+    let increment = folder.join("appendonly.aof.1.incr.aof");
+    let whole = std::fs::read(&increment).unwrap();
+    let flush = b"*1\r\n$8\r\nFLUSHALL\r\n";
+    let without = whole.strip_suffix(flush).expect("it is at the end");
+    std::fs::write(&increment, without).unwrap();
+    let redis_spec = ServerSpec::redis()
+        .unwrap()
+        .with_args(["--appendonly", "yes"]);
+    let files = files_of(&folder);
+    assert!(files.contains(&log));
+    let redis = load_copy(&redis_spec, &files, "appendonlydir");
+    assert_eq!(digest(&redis), expected);
+    server.restart().unwrap();
+    assert_eq!(digest(&server), expected);
+    assert_eq!(std::fs::read(&increment).unwrap(), without);
+    server.stop();
+    assert!(!log.exists());
+}

@@ -1,7 +1,7 @@
 //! What persistence needs of a file system, and nothing more.
 //!
 //! ```text
-//!             Disk ──────► DiskFile
+//!             Disk ──────► DiskFile, BlockFile
 //!   RealDisk ──┘ └── FaultyDisk       in memory, fails when told, survives crashes
 //! ```
 //!
@@ -64,6 +64,29 @@ pub trait Disk: Send + Sync {
 
     /// Waits until the names in a folder are durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes an empty file for writing blocks anywhere in it, or empties the one that is
+    /// there.
+    fn create_blocks(&self, path: &Path) -> io::Result<Box<dyn BlockFile>>;
+
+    /// Since when all that was written is there, synced or not: what another boot wrote
+    /// may be lost but for what it synced. `None` where that cannot be told.
+    fn boot_id(&self) -> Option<BootId>;
+}
+
+/// One run of the machine's kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BootId(pub [u8; 16]);
+
+/// A file of blocks that are written over and over, in any order. What was written is
+/// durable after a sync; until then any part of it may be, and any part not.
+pub trait BlockFile: Send {
+    /// Writes at so many bytes from the start. The file grows if need be.
+    fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()>;
+
+    /// Waits until all bytes written, and the length, are durable. After a failure
+    /// nothing is known of what was written since the last success.
+    fn sync_data(&mut self) -> io::Result<()>;
 }
 
 /// A file that is written at its end.
@@ -95,6 +118,12 @@ pub trait DiskFile: Write + Send {
 impl std::fmt::Debug for dyn Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Disk")
+    }
+}
+
+impl std::fmt::Debug for dyn BlockFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BlockFile")
     }
 }
 

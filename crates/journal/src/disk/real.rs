@@ -1,17 +1,18 @@
 //! The disk of the machine, through the standard library.
 //!
-//! Invariant: files are opened for appending, so a write always lands at the end,
-//! also after the file was cut off.
+//! Invariant: files but those of blocks are opened for appending, so a write always lands
+//! at the end, also after the file was cut off.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::num::NonZeroU64;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{Advice, fadvise};
 
-use super::{Disk, DiskFile};
+use super::{BlockFile, BootId, Disk, DiskFile};
 
 /// The file system of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +73,33 @@ impl Disk for RealDisk {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             other => other,
         }
+    }
+
+    fn create_blocks(&self, path: &Path) -> io::Result<Box<dyn BlockFile>> {
+        Ok(Box::new(RealBlocks(File::create(path)?)))
+    }
+
+    fn boot_id(&self) -> Option<BootId> {
+        parse_boot_id(&fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?)
+    }
+}
+
+/// Reads a boot's identifier, a UUID as text.
+fn parse_boot_id(text: &str) -> Option<BootId> {
+    let digits = text.trim().replace('-', "");
+    let number = u128::from_str_radix(&digits, 16).ok()?;
+    (digits.len() == 32).then(|| BootId(number.to_be_bytes()))
+}
+
+struct RealBlocks(File);
+
+impl BlockFile for RealBlocks {
+    fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, at)
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        self.0.sync_data()
     }
 }
 
@@ -138,6 +166,36 @@ mod tests {
         assert_eq!(text, "o!?");
         assert_eq!(RealDisk.len(&path).unwrap(), 7);
         assert!(RealDisk.create(&path).unwrap().is_empty().unwrap());
+    }
+
+    #[test]
+    fn blocks_are_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "former").unwrap();
+        let mut file = RealDisk.create_blocks(&path).unwrap();
+        file.write_at(b"world", 6).unwrap();
+        file.write_at(b"hello,", 0).unwrap();
+        file.write_at(b"W", 6).unwrap();
+        file.sync_data().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"hello,World");
+    }
+
+    #[test]
+    fn a_boot_has_an_identifier() {
+        let text = "0a1b2c3d-0000-4000-8000-00000000ffff\n";
+        let BootId(bytes) = parse_boot_id(text).unwrap();
+        assert_eq!((bytes[0], bytes[1], bytes[15]), (0x0a, 0x1b, 0xff));
+        for wrong in [
+            "",
+            "0a1b",
+            "0a1b2c3d-0000-4000-8000-00000000fffg",
+            "+a1b2c3d000040008000000000000ffff0",
+        ] {
+            assert_eq!(parse_boot_id(wrong), None);
+        }
+        assert!(RealDisk.boot_id().is_some());
+        assert_eq!(RealDisk.boot_id(), RealDisk.boot_id());
     }
 
     #[test]

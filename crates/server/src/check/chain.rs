@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 
-use ochre_journal::aof::{AofFile, Manifest};
+use ochre_journal::aof::{AofFile, LostTail, Manifest};
 
 use super::aof::Position;
 use super::report::{reason, shown};
@@ -22,12 +22,8 @@ impl Check<'_, '_> {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let files = manifest.base.iter().chain(&manifest.increments);
-        let sizes: Vec<u64> = files
-            .map(|file| self.disk.len(&folder.join(&file.name)).unwrap_or(0))
-            .collect();
-        // Files without any bytes do not keep the one before from being the last.
-        let last = sizes.iter().rposition(|size| *size > 0).unwrap_or(0);
+        self.commits(manifest_path, folder, &manifest)?;
+        let last = self.last_index(folder, &manifest);
         let position = |index| {
             if index < last {
                 Position::Followed
@@ -61,6 +57,69 @@ impl Check<'_, '_> {
                 .line(format_args!("All AOF files and manifest are valid"));
         }
         verdict
+    }
+
+    /// Which of the base and the increments is the last that has any bytes: files without
+    /// them do not keep the one before from being the last.
+    fn last_index(&self, folder: &Path, manifest: &Manifest) -> usize {
+        let files = manifest.base.iter().chain(&manifest.increments);
+        let has_bytes = |file: &AofFile| {
+            let size = self.disk.len(&folder.join(&file.name));
+            size.is_ok_and(|size| size > 0)
+        };
+        let files: Vec<bool> = files.map(has_bytes).collect();
+        files.iter().rposition(|has_bytes| *has_bytes).unwrap_or(0)
+    }
+
+    /// Tells what the last increment lost when the machine went down. Where files are
+    /// changed it gets that back first: the commit log could undo any later change.
+    fn commits(&mut self, manifest_path: &Path, folder: &Path, manifest: &Manifest) -> Verdict {
+        let log = manifest_path.with_extension("commits");
+        if !self.disk.exists(&log).unwrap_or(false) {
+            return Ok(());
+        }
+        let bases = usize::from(manifest.base.is_some());
+        let followed = self.last_index(folder, manifest).saturating_sub(bases);
+        let increments = manifest.increments.iter().skip(followed);
+        let increments = increments.map(|file| (file.sequence, folder.join(&file.name)));
+        let lost = LostTail::find(self.disk, &log, increments).map_err(|error| {
+            let (log, reason) = (log.display(), reason(&error));
+            self.terminal
+                .line(format_args!("Cannot read commit log {log}: {reason}"));
+            Broken
+        })?;
+        if let Some(lost) = &lost {
+            let (name, bytes) = (lost.increment.display(), lost.bytes.len());
+            self.terminal.line(format_args!(
+                "The machine went down before {name} was wholly on disk: it lacks its last \
+                 {bytes} bytes, which the commit log has"
+            ));
+        }
+        if self.repair == Repair::Nothing {
+            if lost.is_some() {
+                self.terminal.line(format_args!(
+                    "The server's next start, or --fix, adds them."
+                ));
+            }
+            return Ok(());
+        }
+        if lost.is_some()
+            && self.repair == Repair::Ask
+            && !self.terminal.confirms("Add them? [y/N]: ")
+        {
+            self.terminal.line(format_args!("Aborting..."));
+            return Err(Broken);
+        }
+        let restored = lost.map_or(Ok(()), |lost| lost.restore(self.disk));
+        let removed = restored.and_then(|()| self.disk.remove(&log));
+        removed
+            .and_then(|()| self.disk.sync_folder(folder))
+            .map_err(|error| {
+                let (log, reason) = (log.display(), reason(&error));
+                self.terminal
+                    .line(format_args!("Failed to follow commit log {log}: {reason}"));
+                Broken
+            })
     }
 
     /// Goes on to the next file, whatever is wrong with this one; but not when files

@@ -9,6 +9,7 @@
 //!
 //! With `appendfsync always` a reply leaves its worker only when the disk has the journal
 //! up to where it stood when the reply was made: one sync serves all that came meanwhile.
+//! That is a sync of the commit log beside the file (`ochre_journal::aof`), which is cheaper.
 //! Otherwise nobody waits for the disk, unless the thread falls far behind.
 //!
 //! A write that fails is cut off the file and tried again; until it succeeds writes are
@@ -34,8 +35,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ochre_journal::Cursor;
-use ochre_journal::aof::AofFolder;
-use ochre_journal::disk::DiskFile;
+use ochre_journal::aof::{AofFolder, Increment};
 use parking_lot::{Condvar, Mutex};
 
 use crate::config::choices::AppendFsync;
@@ -137,7 +137,7 @@ struct Orders {
 #[derive(Debug)]
 struct Switch {
     at: u64,
-    file: Box<dyn DiskFile>,
+    increment: Increment,
 }
 
 impl Aof {
@@ -218,7 +218,7 @@ impl Aof {
         synced.min(self.offsets.gap_start.load(Ordering::SeqCst))
     }
 
-    /// Up to where a sync has succeeded.
+    /// Up to where a sync has succeeded, of the file or of its commit log.
     #[inline]
     pub fn synced(&self) -> u64 {
         self.offsets.synced.load(Ordering::SeqCst)
@@ -273,8 +273,9 @@ impl Aof {
 
     /// Has what comes behind `at` written to another file. Called under all locks, when
     /// the journal ends at `at`.
-    pub fn switch(&self, at: u64, file: Box<dyn DiskFile>) {
-        self.orders.lock().switches.push_back(Switch { at, file });
+    pub fn switch(&self, at: u64, increment: Increment) {
+        let switch = Switch { at, increment };
+        self.orders.lock().switches.push_back(switch);
     }
 
     /// Where the next switch is ordered.
@@ -283,11 +284,11 @@ impl Aof {
     }
 }
 
-/// Starts to write the journal, from where `cursor` stands, to `file`.
+/// Starts to write the journal, from where `cursor` stands, to the end of `increment`.
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> io::Result<()> {
+pub fn start(server: &Arc<Server>, cursor: Cursor, increment: Increment) -> io::Result<()> {
     let aof = &server.persistence.aof;
     aof.offsets
         .written
@@ -300,7 +301,7 @@ pub fn start(server: &Arc<Server>, cursor: Cursor, file: Box<dyn DiskFile>) -> i
     *aof.orders.lock() = Orders::default();
     // Whoever writes before the thread runs must wait for it.
     follow_policy(server);
-    let writer = FileWriter::new(server.clone(), cursor, file)?;
+    let writer = FileWriter::new(server.clone(), cursor, increment);
     let thread = std::thread::Builder::new()
         .name("ochre-aof".into())
         .spawn(move || {

@@ -18,7 +18,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ochre_journal::aof::{AofFolder, AofPlace, BaseFormat, Increment};
-use ochre_journal::disk::DiskFile;
 
 use super::aof::{self, Phase};
 use super::jobs::{self, Kind, Ticket};
@@ -163,15 +162,15 @@ fn rewrite(server: &Arc<Server>, progress: &Progress, phase: Phase) -> Result<()
         };
         increment.map(|increment| (increment, folder.temporary_base()))
     })?;
-    let Increment { file, sequence, .. } = increment;
+    let sequence = increment.sequence;
     let (form, format) = base_form(config);
     let (mut failure, mut start) = (None, 0);
     let at_start = |offset| {
         start = offset;
         match phase {
-            Phase::On => server.persistence.aof.switch(offset, file),
+            Phase::On => server.persistence.aof.switch(offset, increment),
             Phase::WaitsForRewrite => {
-                failure = follow(server, file).err();
+                failure = follow(server, increment).err();
             }
             Phase::Off => {}
         }
@@ -201,14 +200,14 @@ fn base_form(config: &Config) -> (Form, BaseFormat) {
     }
 }
 
-/// Begins to record and to write what is recorded to `file`. All locks are held, or
+/// Begins to record and to write what is recorded to `increment`. All locks are held, or
 /// nobody else is there yet.
 ///
 /// # Errors
 /// When there can be no thread.
-fn follow(server: &Arc<Server>, file: Box<dyn DiskFile>) -> io::Result<()> {
+fn follow(server: &Arc<Server>, increment: Increment) -> io::Result<()> {
     let cursor = server.persistence.journal.follow();
-    aof::start(server, cursor, file)?;
+    aof::start(server, cursor, increment)?;
     server.persistence.set_recording(true);
     Ok(())
 }
@@ -270,5 +269,5 @@ pub fn resume(server: &Arc<Server>, mut folder: AofFolder) -> Result<(), String>
     let bytes = sizes.base_bytes + sizes.increments_bytes;
     aof.measured(bytes);
     aof.set_phase(Phase::On);
-    follow(server, increment.file).map_err(|error| error.to_string())
+    follow(server, increment).map_err(|error| error.to_string())
 }

@@ -125,6 +125,17 @@ fn load_dataset(server: &Arc<Server>) -> Result<(), String> {
         let disk = server.persistence.disk.clone();
         let (folder, opened) =
             AofFolder::open(disk, rewrite::place(config)).map_err(|error| error.to_string())?;
+        let lost = folder
+            .restore_commits()
+            .map_err(|error| error.to_string())?;
+        if let Some(lost) = lost {
+            server.log.warning(&format!(
+                "The machine went down before {} was wholly on disk: its last {} bytes were \
+                 restored from the commit log.",
+                lost.increment.display(),
+                lost.bytes.len()
+            ));
+        }
         if opened != Opened::Empty {
             load_aof(server, &folder)?;
             server.log.notice(&format!(

@@ -1,4 +1,5 @@
-//! The power goes out: nothing that was acknowledged is lost, and units are whole.
+//! The power goes out, or the server is killed: nothing that was acknowledged is lost, and
+//! units are whole.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -163,11 +164,15 @@ fn nothing_acknowledged_is_lost_while_the_disk_fails_and_recovers() {
                 rewrite(&mut control);
             }
             std::thread::sleep(Duration::from_millis(rng.next() % 400));
-            let acknowledged = read(counts, |count| &count.acknowledged);
-            let left = server.disk.crash();
-            let sent = read(counts, |count| &count.sent);
-            let left = Fixture::start(&appending(AppendFsync::Always), left);
-            compare(&left, &acknowledged, &sent, &format!("moment {moment}"));
+            for kills in [false, true] {
+                let acknowledged = read(counts, |count| &count.acknowledged);
+                let disk = &server.disk;
+                let left = if kills { disk.kill() } else { disk.crash() };
+                let sent = read(counts, |count| &count.sent);
+                let left = Fixture::start(&appending(AppendFsync::Always), left);
+                let what = format!("moment {moment}, killed: {kills}");
+                compare(&left, &acknowledged, &sent, &what);
+            }
         }
         server.disk.return_space();
         server.await_info("aof_last_write_status:ok");

@@ -5,6 +5,7 @@
 //!                   appendfilename.2.base.rdb      state
 //!                   appendfilename.2.incr.aof      changes after that state
 //!                   appendfilename.3.incr.aof      changes after those
+//!                   appendfilename.commits         the newest of these, while needed
 //!
 //! rewrite   start_increment()      3.incr made, listed          changes go there
 //!           …                      the state before 3.incr is written elsewhere
@@ -58,6 +59,13 @@ impl AofPlace {
     pub fn manifest(&self) -> PathBuf {
         self.folder()
             .join(format!("{}.manifest", self.appendfilename))
+    }
+
+    /// The commit log.
+    #[must_use]
+    pub fn commit_log(&self) -> PathBuf {
+        self.folder()
+            .join(format!("{}.commits", self.appendfilename))
     }
 
     /// The one file that Redis had before version 7.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{AofFolder, Doing, FolderError, Increment};
+use crate::aof::commit::LostTail;
 use crate::aof::manifest::{AofFile, FileKind};
 
 /// A file to be loaded.
@@ -34,6 +35,33 @@ pub struct AofSizes {
 }
 
 impl AofFolder {
+    /// Gives the last increment back what it lost when the machine went down and the commit
+    /// log has, and removes the log. Before anything is loaded or written.
+    ///
+    /// # Errors
+    /// The disk's; or those of [`AofFolder::parts`].
+    pub fn restore_commits(&self) -> Result<Option<LostTail>, FolderError> {
+        let log = self.place.commit_log();
+        if !self.disk.exists(&log).map_err(Doing::Look.error(&log))? {
+            return Ok(None);
+        }
+        let parts = self.parts()?;
+        // Whatever is followed by others was synced before these began.
+        let increments = parts
+            .iter()
+            .filter(|part| part.is_last && part.kind == FileKind::Increment)
+            .map(|part| (part.sequence, part.path.clone()));
+        let lost =
+            LostTail::find(&*self.disk, &log, increments).map_err(Doing::Read.error(&log))?;
+        if let Some(lost) = &lost {
+            lost.restore(&*self.disk)
+                .map_err(Doing::Write.error(&lost.increment))?;
+        }
+        self.remove_file(&log)?;
+        self.sync_folder()?;
+        Ok(lost)
+    }
+
     /// The files to be loaded, in their order: the base and the increments.
     ///
     /// # Errors

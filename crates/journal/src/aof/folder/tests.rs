@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use super::*;
-use crate::aof::{FileKind, ManifestFault};
+use crate::aof::{CommitLog, FileKind, ManifestFault};
 use crate::disk::FaultyDisk;
 
 const DIR: &str = "/data";
@@ -421,4 +421,56 @@ fn only_leftovers_are_removed() {
     removed.sort();
     assert_eq!(removed, leftovers);
     assert_eq!(in_folder(&disk), others);
+}
+
+/// What the commit log of increment `sequence` has, after a power failure.
+fn with_commits(sequence: u64, bytes: &[u8]) -> (FaultyDisk, AofFolder) {
+    let disk = disk(1);
+    let (mut folder, _) = open(&disk).unwrap();
+    for _ in 0..3 {
+        folder.start_increment().unwrap();
+    }
+    put(&disk, "appendonlydir/appendonly.aof.2.incr.aof", b"1\n");
+    let shared = Arc::new(disk.clone());
+    let mut log = CommitLog::begin(shared, place().commit_log(), sequence, 0).unwrap();
+    log.note(bytes);
+    log.commit().unwrap();
+    let left = disk.crash();
+    let (folder, _) = open(&left).unwrap();
+    (left, folder)
+}
+
+#[test]
+fn the_commit_log_gives_back_what_the_last_increment_lost() {
+    for (sequence, bytes, expected) in [
+        (2, b"1\n2\n", Some(2)),
+        (3, b"2\n3\n", Some(4)),
+        // Followed by another that has bytes; the same; not listed; something else.
+        (1, b"0\n1\n", None),
+        (2, b"0\n1\n", None),
+        (4, b"2\n3\n", None),
+    ] {
+        let (disk, folder) = with_commits(sequence, bytes);
+        let lost = folder.restore_commits().unwrap();
+        assert_eq!(lost.as_ref().map(|lost| lost.bytes.len()), expected);
+        if let Some(lost) = lost {
+            let content = disk.crash().content(&lost.increment).unwrap();
+            assert_eq!(content, bytes);
+        }
+        assert!(!disk.crash().exists(&place().commit_log()).unwrap());
+        assert_eq!(folder.restore_commits().unwrap(), None);
+    }
+}
+
+#[test]
+fn a_commit_log_that_cannot_be_followed_is_kept() {
+    let (disk, folder) = with_commits(3, b"2\n3\n");
+    disk.fail_syncs(1);
+    let error = folder.restore_commits().unwrap_err();
+    assert!(error.to_string().contains("3.incr.aof"), "{error}");
+    let left = disk.crash();
+    let (folder, _) = open(&left).unwrap();
+    folder.restore_commits().unwrap();
+    let path = place().folder().join("appendonly.aof.3.incr.aof");
+    assert_eq!(left.content(&path).unwrap(), b"2\n3\n");
 }

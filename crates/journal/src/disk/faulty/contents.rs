@@ -14,7 +14,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk::folder_of;
+use super::blocks::Blocks;
+use crate::disk::{BootId, folder_of};
 
 /// A file, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +28,12 @@ struct File {
     cut_off: Vec<u8>,
     /// Bytes from here on were lost by a sync that failed.
     lost_from: Option<usize>,
+    /// For a file of blocks, what the rest is for others.
+    blocks: Option<Blocks>,
 }
 
 /// A change of names that may be lost.
+#[derive(Clone)]
 enum Change {
     Linked(PathBuf, FileId),
     Removed(PathBuf),
@@ -74,8 +78,10 @@ impl Names {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct Contents {
     random: Random,
+    boot: u64,
     files: Vec<File>,
     names: Names,
     durable_names: Names,
@@ -86,11 +92,16 @@ impl Contents {
     pub(super) fn new(seed: u64) -> Self {
         Contents {
             random: Random(seed),
+            boot: 1,
             files: Vec::new(),
             names: Names::default(),
             durable_names: Names::default(),
             pending: Vec::new(),
         }
+    }
+
+    pub(super) fn boot_id(&self) -> BootId {
+        BootId(u128::from(self.boot).to_be_bytes())
     }
 
     pub(super) fn find(&self, path: &Path) -> io::Result<FileId> {
@@ -137,6 +148,28 @@ impl Contents {
         Ok(id)
     }
 
+    /// The file of blocks of this name, without any bytes, made if need be.
+    pub(super) fn open_blocks(&mut self, path: &Path) -> io::Result<FileId> {
+        let id = self.open(path)?;
+        let file = &mut self.files[id.0];
+        if file.blocks.is_none() {
+            let durable = file.bytes[..file.durable_len].to_vec();
+            file.blocks = Some(Blocks::durable(durable));
+        }
+        file.bytes.clear();
+        Ok(id)
+    }
+
+    pub(super) fn write_at(&mut self, id: FileId, bytes: &[u8], at: usize) {
+        let file = &mut self.files[id.0];
+        let range = at..at + bytes.len();
+        file.bytes.resize(file.bytes.len().max(range.end), 0);
+        file.bytes[range.clone()].copy_from_slice(bytes);
+        if let Some(blocks) = &mut file.blocks {
+            blocks.written(range);
+        }
+    }
+
     pub(super) fn append(&mut self, id: FileId, bytes: &[u8]) {
         self.files[id.0].bytes.extend_from_slice(bytes);
     }
@@ -157,12 +190,18 @@ impl Contents {
 
     pub(super) fn sync(&mut self, id: FileId) {
         let file = &mut self.files[id.0];
+        if let Some(blocks) = &mut file.blocks {
+            return blocks.sync(&file.bytes);
+        }
         file.durable_len = file.lost_from.unwrap_or(file.bytes.len());
         file.cut_off.clear();
     }
 
     pub(super) fn sync_failed(&mut self, id: FileId) {
         let file = &mut self.files[id.0];
+        if let Some(blocks) = &mut file.blocks {
+            return blocks.sync_failed(&file.bytes);
+        }
         file.lost_from.get_or_insert(file.durable_len);
     }
 
@@ -215,6 +254,7 @@ impl Contents {
         let files = self.files.iter().map(|file| self.random.survivor(file));
         Contents {
             files: files.collect(),
+            boot: self.boot + 1,
             random: Random(self.random.next()),
             durable_names: names.clone(),
             names,
@@ -246,7 +286,8 @@ fn is_root(path: &Path) -> bool {
 }
 
 /// SplitMix64.
-struct Random(u64);
+#[derive(Clone)]
+pub(super) struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -256,12 +297,20 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn coin(&mut self) -> bool {
+    pub(super) fn coin(&mut self) -> bool {
         self.next() & 1 == 0
     }
 
     /// The file with a part of what is not durable.
     fn survivor(&mut self, file: &File) -> File {
+        if let Some(blocks) = &file.blocks {
+            let bytes = blocks.survivor(&file.bytes, self);
+            return File {
+                blocks: Some(Blocks::durable(bytes.clone())),
+                bytes,
+                ..File::default()
+            };
+        }
         let mut bytes = file.bytes[..file.durable_len].to_vec();
         if !file.cut_off.is_empty() && self.coin() {
             bytes.extend_from_slice(&file.cut_off);

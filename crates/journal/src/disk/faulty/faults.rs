@@ -79,6 +79,18 @@ impl Faults {
         *space -= count as u64;
         Ok(count)
     }
+
+    /// Whether all of so many new bytes are written; otherwise none is.
+    pub(super) fn admit_all(&mut self, wanted: usize) -> io::Result<()> {
+        let Some(space) = &mut self.space else {
+            return Ok(());
+        };
+        match space.checked_sub(wanted as u64) {
+            Some(left) => *space = left,
+            None => return Err(io::Error::from_raw_os_error(ENOSPC)),
+        }
+        Ok(())
+    }
 }
 
 fn count_down(failures: &mut u64) -> io::Result<()> {

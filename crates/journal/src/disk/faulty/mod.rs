@@ -3,14 +3,17 @@
 //! ```text
 //!   FaultyDisk ─► faults     the script: which operations fail, how much space there is
 //!              └► contents   files and names, and what of them would survive a crash
+//!                   └► blocks   the same for files of blocks
 //! ```
 //!
 //! It is as mean as a disk may be within what [`Disk`] promises: bytes that were not
 //! synced, and names whose folder was not, are lost or kept at random when the power
-//! goes out; bytes whose sync has failed never become durable.
+//! goes out, sector by sector where blocks are written; bytes whose sync has failed never
+//! become durable.
 //!
 //! Invariant: the same seed and the same operations give the same outcome.
 
+mod blocks;
 mod contents;
 mod faults;
 
@@ -22,7 +25,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{Disk, DiskFile};
+use super::{BlockFile, BootId, Disk, DiskFile};
 use contents::{Contents, FileId};
 use faults::Faults;
 pub use faults::Operation;
@@ -112,6 +115,13 @@ impl FaultyDisk {
         Self::with(self.state.lock().contents.survivors())
     }
 
+    /// What a killed process leaves, on a machine that goes on: everything that was
+    /// written, on a disk of its own without faults.
+    #[must_use]
+    pub fn kill(&self) -> FaultyDisk {
+        Self::with(self.state.lock().contents.clone())
+    }
+
     /// All bytes of a file as they are now; `None` if it is not there.
     #[must_use]
     pub fn content(&self, path: &Path) -> Option<Vec<u8>> {
@@ -149,6 +159,17 @@ impl FaultyDisk {
         let mut state = self.state.lock();
         state.faults.admit(operation)?;
         act(&mut state)
+    }
+
+    fn sync(&self, id: FileId) -> io::Result<()> {
+        let synced = self.run(Operation::Sync, |state| {
+            state.contents.sync(id);
+            Ok(())
+        });
+        if synced.is_err() {
+            self.state.lock().contents.sync_failed(id);
+        }
+        synced
     }
 
     fn file(&self, id: FileId) -> Box<dyn DiskFile> {
@@ -221,6 +242,41 @@ impl Disk for FaultyDisk {
             state.contents.sync_folder(path)
         })
     }
+
+    fn create_blocks(&self, path: &Path) -> io::Result<Box<dyn BlockFile>> {
+        self.run(Operation::Open, |state| {
+            let id = state.contents.open_blocks(path)?;
+            let disk = self.clone();
+            Ok(Box::new(FaultyBlocks { disk, id }) as Box<dyn BlockFile>)
+        })
+    }
+
+    fn boot_id(&self) -> Option<BootId> {
+        Some(self.state.lock().contents.boot_id())
+    }
+}
+
+struct FaultyBlocks {
+    disk: FaultyDisk,
+    id: FileId,
+}
+
+impl BlockFile for FaultyBlocks {
+    fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
+        let at = usize::try_from(at).map_err(io::Error::other)?;
+        self.disk.run(Operation::Write, |state| {
+            let there = state.contents.bytes(self.id).len();
+            let growth = (at + bytes.len()).saturating_sub(there);
+            // Only what is new takes space.
+            state.faults.admit_all(growth)?;
+            state.contents.write_at(self.id, bytes, at);
+            Ok(())
+        })
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        self.disk.sync(self.id)
+    }
 }
 
 struct FaultyFile {
@@ -244,14 +300,7 @@ impl Write for FaultyFile {
 
 impl DiskFile for FaultyFile {
     fn sync_data(&mut self) -> io::Result<()> {
-        let synced = self.disk.run(Operation::Sync, |state| {
-            state.contents.sync(self.id);
-            Ok(())
-        });
-        if synced.is_err() {
-            self.disk.state.lock().contents.sync_failed(self.id);
-        }
-        synced
+        self.disk.sync(self.id)
     }
 
     fn set_len(&mut self, bytes: u64) -> io::Result<()> {
@@ -314,6 +363,36 @@ mod tests {
         assert!(left.iter().eq(expected), "{left:?}");
         file.sync_data().unwrap();
         assert_eq!(disk.crash().content(path).unwrap(), b"abcXY");
+    }
+
+    #[test]
+    fn blocks_that_are_not_synced_are_lost_and_kept_sector_by_sector() {
+        let path = Path::new("/a");
+        let disk = disk();
+        let mut file = disk.create_blocks(path).unwrap();
+        disk.sync_folder(Path::new("/")).unwrap();
+        file.write_at(&[b'a'; 1024], 0).unwrap();
+        file.sync_data().unwrap();
+        let sectors = |disk: &FaultyDisk| {
+            let left = disk.crash().content(path).unwrap();
+            let sectors = left.chunks(512);
+            sectors.map(|sector| sector[0] as char).collect::<String>()
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        file.write_at(&[b'b'; 1024], 512).unwrap();
+        for _ in 0..200 {
+            seen.insert(sectors(&disk));
+        }
+        assert!(seen.iter().eq(["aa", "aab", "ab", "abb"]), "{seen:?}");
+        disk.fail_syncs(1);
+        assert!(file.sync_data().is_err());
+        file.sync_data().unwrap();
+        assert_eq!(sectors(&disk), "aa");
+        file.write_at(&[b'c'; 512], 512).unwrap();
+        file.sync_data().unwrap();
+        assert!(sectors(&disk).starts_with("ac"));
+        assert_ne!(disk.boot_id(), disk.crash().boot_id());
+        assert_eq!(disk.boot_id(), disk.kill().boot_id());
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::config::values::{Directory, SaveRules};
 section! {
     /// Snapshots, the append-only file and where both live.
     Persistence at persistence titled "PERSISTENCE" {
+        aof_commit_log: bool = true, yes_no, [], Live,
+            "aof-commit-log" =>
+            "Whether, with appendfsync always, changes are first forced to disk in a file that is written over and over, which is faster, and the append-only file itself every second. After a power failure the next start, or ochre check --fix, adds to the append-only file what only that file has.";
         aof_disable_auto_gc: bool = false, yes_no, [], Live,
             "aof-disable-auto-gc" =>
             "Whether files that a rewrite has made needless are kept instead of deleted.";

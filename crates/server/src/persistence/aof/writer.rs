@@ -2,18 +2,23 @@
 //! policy, changes files where a rewrite says so, and undoes what a failing disk has left
 //! behind.
 //!
-//! Invariant: `synced` ≤ `written`, `kept` ≤ `written`, and the journal is kept from
-//! `kept` on; the file is `written.length` long unless `uncut` says otherwise.
+//! With `appendfsync always` a commit log (`ochre_journal::aof::CommitLog`) makes durable
+//! what is waited for, and the file is synced when the log is full or a second has passed.
+//!
+//! Invariant: `synced` ≤ `durable`, `synced` ≤ `kept` ≤ `written`, and the journal is kept
+//! from `kept` on; the file is `written.length` long unless `uncut` says otherwise. With a
+//! commit log `kept` is `synced`, and the log has what is between that and `durable`.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use ochre_journal::aof::{self, CommitLog, Committed, Increment};
 use ochre_journal::disk::DiskFile;
-use ochre_journal::{Chunk, Cursor, aof};
+use ochre_journal::{Chunk, Cursor};
 
-use super::{Aof, Durability, Tell, tell_workers};
+use super::{Aof, Durability, Phase, Switch, Tell, tell_workers};
 use crate::config::choices::AppendFsync;
 use crate::server::Server;
 
@@ -24,16 +29,22 @@ const GATHERING: Duration = Duration::from_millis(2);
 const COURTESY: Duration = Duration::from_millis(1);
 /// The processor is back so soon only if nobody else wanted it.
 const UNCLAIMED: Duration = Duration::from_micros(5);
-/// The period of `appendfsync everysec`.
+/// The period of `appendfsync everysec`, and of syncs that a commit log makes unnecessary
+/// for longer.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
+/// With a commit log the disk begins to write the file after so many bytes, so that the
+/// sync that follows takes a millisecond and not ten.
+const WRITEBACK_BYTES: u64 = 1 << 20;
 /// A failed write is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A place in the journal and the length of the file that ends there.
+/// A place in the journal, and what the file is that ends there.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     offset: u64,
     length: u64,
+    /// The last annotation: what is written again is the same, byte for byte.
+    stamp_s: i64,
 }
 
 /// The thread's own.
@@ -41,20 +52,30 @@ pub(super) struct FileWriter {
     server: Arc<Server>,
     cursor: Cursor,
     file: Box<dyn DiskFile>,
-    /// Up to where all is on disk.
+    /// The number of the increment that the file is.
+    sequence: u64,
+    log: Option<CommitLog>,
+    /// Not used again before another increment begins.
+    log_has_failed: bool,
+    /// Up to where the file is on disk.
     synced: Mark,
+    /// Up to where all is on disk, be it in the log.
+    durable: u64,
     /// Up to where all was written.
     written: Mark,
     /// From where on the journal is kept, to be written again if need be.
     kept: Mark,
     /// What a failure left behind here could not be cut off yet.
     uncut: Option<u64>,
+    /// Up to which byte the disk was asked to begin to write the file.
+    begun_length: u64,
     synced_at: Instant,
     policy: AppendFsync,
+    /// `aof-commit-log`.
+    may_log: bool,
     /// `aof-timestamp-enabled`: what follows an annotation happened in that second or
     /// later, as far as the next one.
     stamps: bool,
-    last_stamp_s: i64,
 }
 
 /// What the disk did not do.
@@ -79,32 +100,31 @@ enum Next {
 }
 
 impl FileWriter {
-    /// A writer that goes on at the end of `file`, with what `cursor` reads.
-    ///
-    /// # Errors
-    /// The length of the file cannot be told.
-    pub(super) fn new(
-        server: Arc<Server>,
-        cursor: Cursor,
-        file: Box<dyn DiskFile>,
-    ) -> io::Result<Self> {
+    /// A writer that goes on at the end of `increment`, with what `cursor` reads.
+    pub(super) fn new(server: Arc<Server>, cursor: Cursor, increment: Increment) -> Self {
         let start = Mark {
             offset: cursor.position(),
-            length: file.len()?,
+            length: increment.bytes,
+            stamp_s: 0,
         };
-        Ok(Self {
+        Self {
             synced: start,
+            durable: start.offset,
             written: start,
             kept: start,
+            begun_length: start.length,
             cursor,
-            file,
+            file: increment.file,
+            sequence: increment.sequence,
+            log: None,
+            log_has_failed: false,
             uncut: None,
             synced_at: Instant::now(),
             policy: server.live().config.persistence.append_fsync,
+            may_log: false,
             stamps: false,
-            last_stamp_s: 0,
             server,
-        })
+        }
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -145,7 +165,11 @@ impl FileWriter {
         let live = self.server.live();
         let persistence = &live.config.persistence;
         self.policy = persistence.append_fsync;
-        self.stamps = persistence.aof_timestamp_enabled;
+        self.may_log = persistence.aof_commit_log;
+        // What the log has is written again as it was.
+        if self.durable <= self.written.offset {
+            self.stamps = persistence.aof_timestamp_enabled;
+        }
     }
 
     /// Writes what there is, syncs when that is due, sleeps when there is nothing.
@@ -160,38 +184,51 @@ impl FileWriter {
         if let Err(failure) = self.write_all() {
             return self.failed(failure, stop);
         }
-        let due = match self.policy {
-            AppendFsync::Always => true,
-            AppendFsync::EverySecond => self.synced_at.elapsed() >= SYNC_PERIOD,
-            AppendFsync::No => false,
-        };
-        let is_behind = self.synced.offset < self.written.offset;
-        if is_behind
-            && (stop || sync || due && !self.spares_the_disk())
-            && let Err(failure) = self.sync()
-        {
+        if let Err(failure) = self.sync_what_is_due(stop || sync) {
             return self.failed(failure, stop);
         }
         self.succeeded();
         if stop {
+            self.end_log();
             return Next::Stop;
         }
         if self.policy != AppendFsync::Always && !sync {
             std::thread::sleep(GATHERING);
         }
-        let patience = if self.synced.offset < self.written.offset {
-            Some(
-                SYNC_PERIOD
-                    .saturating_sub(self.synced_at.elapsed())
-                    .max(GATHERING),
-            )
-        } else {
-            None
-        };
+        let is_behind = self.synced.offset < self.written.offset;
+        let patience = (is_behind && self.policy != AppendFsync::No).then(|| {
+            let rest = SYNC_PERIOD.saturating_sub(self.synced_at.elapsed());
+            rest.max(GATHERING)
+        });
         if !self.has_orders() {
             self.cursor.wait(patience);
         }
         Next::Go
+    }
+
+    /// Syncs by the policy, or all that there is.
+    fn sync_what_is_due(&mut self, all: bool) -> Result<(), Failure> {
+        let is_behind = self.synced.offset < self.written.offset;
+        if self.log.is_some() != self.uses_log() {
+            // A log begins and ends where the file is durable.
+            if is_behind {
+                return self.sync();
+            }
+            self.renew_log();
+            return Ok(());
+        }
+        if is_behind && all {
+            return self.sync();
+        }
+        let is_over = self.synced_at.elapsed() >= SYNC_PERIOD;
+        match self.policy {
+            AppendFsync::Always if self.durable < self.written.offset => self.commit(),
+            AppendFsync::Always if is_behind && is_over => self.sync(),
+            AppendFsync::EverySecond if is_behind && is_over && !self.spares_the_disk() => {
+                self.sync()
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Offers the processor for as long as somebody takes it and makes changes, so that one
@@ -216,22 +253,16 @@ impl FileWriter {
         orders.stop || orders.sync
     }
 
-    /// `no-appendfsync-on-rewrite`: the disk is busy with a snapshot. Where replies wait
-    /// for the disk that is no reason.
+    /// `no-appendfsync-on-rewrite`: the disk is busy with a snapshot.
     fn spares_the_disk(&self) -> bool {
-        self.policy != AppendFsync::Always
-            && self
-                .server
-                .live()
-                .config
-                .persistence
-                .no_append_fsync_on_rewrite
+        let live = self.server.live();
+        live.config.persistence.no_append_fsync_on_rewrite
             && self.server.persistence.jobs.is_running()
     }
 
     fn write_all(&mut self) -> Result<(), Failure> {
         if let Some(length) = self.uncut {
-            self.file.set_len(length)?;
+            self.cut(length)?;
             self.uncut = None;
         }
         loop {
@@ -249,17 +280,18 @@ impl FileWriter {
             // What comes later must not be on disk before what came earlier.
             self.sync()?;
             let mut orders = self.server.persistence.aof.orders.lock();
-            let Some(switch) = orders.switches.front() else {
-                break;
-            };
-            let length = switch.file.len()?;
-            if let Some(switch) = orders.switches.pop_front() {
-                self.file = switch.file;
+            if let Some(Switch { increment, .. }) = orders.switches.pop_front() {
+                self.file = increment.file;
+                self.sequence = increment.sequence;
+                self.written.length = increment.bytes;
             }
-            self.written.length = length;
-            self.synced.length = length;
-            self.kept.length = length;
-            self.last_stamp_s = 0;
+            drop(orders);
+            self.written.stamp_s = 0;
+            self.synced = self.written;
+            self.kept = self.written;
+            self.begun_length = self.written.length;
+            self.log_has_failed = false;
+            self.renew_log();
         }
         Ok(())
     }
@@ -290,14 +322,18 @@ impl FileWriter {
             sleep_us => std::thread::sleep(Duration::from_micros(sleep_us)),
         }
         let mut stamp = Vec::new();
-        if self.stamps && second > self.last_stamp_s {
+        if self.stamps && second > self.written.stamp_s {
             aof::append_timestamp(&mut stamp, second);
-            self.last_stamp_s = second;
-        }
-        if !stamp.is_empty() {
             self.file.write_all(&stamp)?;
         }
         self.file.write_all(bytes)?;
+        if let Some(log) = &mut self.log {
+            log.note(&stamp);
+            log.note(bytes);
+        }
+        if !stamp.is_empty() {
+            self.written.stamp_s = second;
+        }
         let added = (stamp.len() + bytes.len()) as u64;
         self.written.length += added;
         self.written.offset += bytes.len() as u64;
@@ -308,11 +344,34 @@ impl FileWriter {
         aof.offsets
             .written
             .store(self.written.offset, Ordering::SeqCst);
-        if self.policy != AppendFsync::Always {
+        if self.log.is_some() {
+            if self.written.length - self.begun_length >= WRITEBACK_BYTES {
+                self.file
+                    .start_writeback(self.begun_length, self.written.length);
+                self.begun_length = self.written.length;
+            }
+        } else if self.policy != AppendFsync::Always {
             self.kept = self.written;
             self.cursor.release(self.kept.offset);
         }
         Ok(())
+    }
+
+    /// Makes durable what somebody waits for.
+    fn commit(&mut self) -> Result<(), Failure> {
+        if let Some(log) = &mut self.log
+            && self.synced_at.elapsed() < SYNC_PERIOD
+        {
+            match log.commit() {
+                Ok(Committed::Yes) => {
+                    self.became_durable();
+                    return Ok(());
+                }
+                Ok(Committed::Ended) => {}
+                Err(error) => self.note_log_failure(&error),
+            }
+        }
+        self.sync()
     }
 
     fn sync(&mut self) -> Result<(), Failure> {
@@ -326,16 +385,67 @@ impl FileWriter {
         self.synced = self.written;
         self.kept = self.written;
         self.cursor.release(self.kept.offset);
+        self.renew_log();
+        self.became_durable();
+        Ok(())
+    }
+
+    /// Tells everybody who waits that all that was written is durable.
+    fn became_durable(&mut self) {
+        // After a failure what is durable by the log alone is written again bit by bit.
+        self.durable = self.durable.max(self.written.offset);
         // Whoever gets his reply may write again.
         self.succeeded();
-        self.aof()
-            .offsets
-            .synced
-            .store(self.synced.offset, Ordering::SeqCst);
+        let aof = self.aof();
+        aof.offsets.synced.store(self.durable, Ordering::SeqCst);
         tell_workers(&self.server, Tell::Waiting);
         self.server.persistence.waits.serve(&self.server);
-        self.aof().carried_out.notify_all();
-        Ok(())
+        aof.carried_out.notify_all();
+    }
+
+    /// Whether there is to be a commit log. Without a base nothing is found again anyway.
+    fn uses_log(&self) -> bool {
+        self.policy == AppendFsync::Always
+            && self.may_log
+            && !self.log_has_failed
+            && self.aof().phase() == Phase::On
+    }
+
+    /// Begins a run of the log, or begins or ends to have one. The file is durable.
+    fn renew_log(&mut self) {
+        if !self.uses_log() {
+            return self.end_log();
+        }
+        let (sequence, length) = (self.sequence, self.written.length);
+        if let Some(log) = &mut self.log {
+            return log.restart(sequence, length);
+        }
+        let folder = self.aof().folder.lock();
+        let path = folder.as_ref().map(|folder| folder.place().commit_log());
+        drop(folder);
+        let disk = self.server.persistence.disk.clone();
+        self.log = path.and_then(|path| CommitLog::begin(disk, path, sequence, length));
+        self.log_has_failed = self.log.is_none();
+    }
+
+    /// Removes the log. The file is durable.
+    fn end_log(&mut self) {
+        if let Some(Err(error)) = self.log.take().map(CommitLog::remove) {
+            self.server.log.warning(&format!(
+                "The commit log of the append-only file is no longer needed, but cannot be \
+                 removed: {error}"
+            ));
+        }
+    }
+
+    /// Has no more commits made by the log. Those that were made are needed until the file
+    /// is synced.
+    fn note_log_failure(&mut self, error: &io::Error) {
+        self.log_has_failed = true;
+        self.server.log.warning(&format!(
+            "Cannot write the commit log, so the append-only file itself is synced before each \
+             reply, until its next rewrite: {error}"
+        ));
     }
 
     fn succeeded(&mut self) {
@@ -365,6 +475,10 @@ impl FileWriter {
         let (what, error, whole) = match failure {
             Failure::Write(error) => ("writing", error, self.written),
             Failure::Sync(error) => {
+                if let Some(log) = &mut self.log {
+                    // What was not committed is to be noted again.
+                    log.abandon();
+                }
                 if self.kept.offset > self.synced.offset {
                     self.aof().open_gap(self.synced.offset, self.kept.offset);
                 }
@@ -372,7 +486,7 @@ impl FileWriter {
             }
         };
         self.note_failure(what, &error);
-        if let Err(error) = self.file.set_len(whole.length) {
+        if let Err(error) = self.cut(whole.length) {
             self.uncut = Some(whole.length);
             self.server.log.warning(&format!(
                 "Could not remove short write from the append-only file. The server may refuse \
@@ -385,8 +499,7 @@ impl FileWriter {
             .fetch_sub(self.written.length - whole.length, Ordering::Relaxed);
         aof.offsets.written.store(whole.offset, Ordering::SeqCst);
         self.written = whole;
-        // The annotation may have been cut off.
-        self.last_stamp_s = 0;
+        self.begun_length = self.begun_length.min(whole.length);
         self.cursor.rewind(whole.offset);
         aof.carried_out.notify_all();
         if stop {
@@ -396,6 +509,14 @@ impl FileWriter {
             return Next::Stop;
         }
         Next::Retry
+    }
+
+    /// Cuts off what is to be written again.
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        if let Some(log) = &mut self.log {
+            log.insist()?;
+        }
+        self.file.set_len(length)
     }
 
     /// Has writes refused from now on, and says why.
