@@ -585,7 +585,7 @@ fn a_lost_tail_is_told_and_given_back() {
     contains(
         &text,
         &[
-            "was wholly on disk: it lacks its last 42 bytes, which the commit log has",
+            "was not wholly on disk: it lacks its last 42 bytes, which the commit log has",
             "The server's next start, or --fix, adds them.",
         ],
     );

@@ -71,7 +71,7 @@ impl Check<'_, '_> {
         files.iter().rposition(|has_bytes| *has_bytes).unwrap_or(0)
     }
 
-    /// Tells what the last increment lost when the machine went down. Where files are
+    /// Tells what the last increment lost when the machine went down. Where files are to be
     /// changed it gets that back first: the commit log could undo any later change.
     fn commits(&mut self, manifest_path: &Path, folder: &Path, manifest: &Manifest) -> Verdict {
         let log = manifest_path.with_extension("commits");
@@ -81,7 +81,10 @@ impl Check<'_, '_> {
         let bases = usize::from(manifest.base.is_some());
         let followed = self.last_index(folder, manifest).saturating_sub(bases);
         let increments = manifest.increments.iter().skip(followed);
-        let increments = increments.map(|file| (file.sequence, folder.join(&file.name)));
+        let increments = increments
+            .map(|file| (file.sequence, folder.join(&file.name)))
+            // Of those that are not there the check itself tells.
+            .filter(|(_, path)| self.disk.exists(path).unwrap_or(false));
         let lost = LostTail::find(self.disk, &log, increments).map_err(|error| {
             let (log, reason) = (log.display(), reason(&error));
             self.terminal
@@ -91,8 +94,8 @@ impl Check<'_, '_> {
         if let Some(lost) = &lost {
             let (name, bytes) = (lost.increment.display(), lost.bytes.len());
             self.terminal.line(format_args!(
-                "The machine went down before {name} was wholly on disk: it lacks its last \
-                 {bytes} bytes, which the commit log has"
+                "{name} was not wholly on disk: it lacks its last {bytes} bytes, which the \
+                 commit log has"
             ));
         }
         if self.repair == Repair::Nothing {

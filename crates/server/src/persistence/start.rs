@@ -130,8 +130,7 @@ fn load_dataset(server: &Arc<Server>) -> Result<(), String> {
             .map_err(|error| error.to_string())?;
         if let Some(lost) = lost {
             server.log.warning(&format!(
-                "The machine went down before {} was wholly on disk: its last {} bytes were \
-                 restored from the commit log.",
+                "{} was not wholly on disk: its last {} bytes were restored from the commit log.",
                 lost.increment.display(),
                 lost.bytes.len()
             ));
