@@ -22,7 +22,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ochre_rdb::{ChecksumPolicy, Compression, Encoder, Preamble, Version, Writer};
 use ochre_store::{Capture, Entry};
@@ -35,6 +35,12 @@ use crate::server::Server;
 
 /// Entries looked at under one hold of a stripe's lock: about 20 µs.
 const ENTRIES_PER_SLICE: usize = 64;
+/// After so much work where others want the processor, too, the snapshot rests.
+const WORK: Duration = Duration::from_micros(300);
+/// How long it rests; timers make it half as much more.
+const REST: Duration = Duration::from_micros(100);
+/// The processor is back so soon only if nobody else wanted it.
+const UNCLAIMED: Duration = Duration::from_micros(5);
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +100,7 @@ pub fn take<W: Write>(
     let mut walk = Walk {
         server,
         capturing: &capturing,
+        turn: Turn::begin(),
         output,
         progress,
         keys: 0,
@@ -304,10 +311,40 @@ impl Capture for Capturing {
     }
 }
 
+/// A turn of the snapshot on a processor.
+struct Turn {
+    began: Instant,
+    /// Somebody else took the processor when it was offered.
+    is_wanted: bool,
+}
+
+impl Turn {
+    fn begin() -> Self {
+        Turn {
+            began: Instant::now(),
+            is_wanted: false,
+        }
+    }
+
+    /// Lets others have the processor. Whoever serves clients should not have to wait for
+    /// the scheduler to end this thread's turn, which may be milliseconds long; and where
+    /// there is more to do than processors, not for this thread at all half of the time.
+    fn offer(&mut self) {
+        let offered = Instant::now();
+        std::thread::yield_now();
+        self.is_wanted |= offered.elapsed() >= UNCLAIMED;
+        if self.is_wanted && self.began.elapsed() >= WORK {
+            std::thread::sleep(REST);
+            *self = Turn::begin();
+        }
+    }
+}
+
 /// The walk of the one thread that writes.
 struct Walk<'w, W: Write> {
     server: &'w Server,
     capturing: &'w Capturing,
+    turn: Turn,
     /// After an error the walk goes on, to mark what it passes.
     output: io::Result<Output<W>>,
     progress: &'w Progress,
@@ -366,9 +403,7 @@ impl<W: Write> Walk<'_, W> {
                 position = Some(0);
             }
             self.write_slice(number, keys);
-            // Whoever serves clients should not have to wait for the scheduler to end this
-            // thread's turn, which may be milliseconds long.
-            std::thread::yield_now();
+            self.turn.offer();
             if self.capturing.filled.load(Ordering::Acquire) {
                 self.write_captured();
             }
