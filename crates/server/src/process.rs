@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -82,6 +83,15 @@ pub fn yield_to_others() {
     let thread = rustix::thread::gettid();
     // Without it the thread takes its share, no more.
     let _ = rustix::process::setpriority_process(Some(thread), NICENESS);
+}
+
+/// Offers the processor to others, and says whether somebody took it.
+pub fn offer_processor() -> bool {
+    /// It is back so soon only if nobody else wanted it.
+    const UNCLAIMED: Duration = Duration::from_micros(5);
+    let offered = Instant::now();
+    std::thread::yield_now();
+    offered.elapsed() >= UNCLAIMED
 }
 
 /// Bytes of physical memory that the process occupies; 0 where the system does not say.

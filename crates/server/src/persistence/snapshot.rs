@@ -31,6 +31,7 @@ use parking_lot::Mutex;
 
 use super::image::{self, Captured, FrozenEntry, KeptAccess};
 use crate::config::REDIS_VERSION;
+use crate::process::offer_processor;
 use crate::server::Server;
 
 /// Entries looked at under one hold of a stripe's lock: about 20 µs.
@@ -39,8 +40,6 @@ const ENTRIES_PER_SLICE: usize = 64;
 const WORK: Duration = Duration::from_micros(300);
 /// How long it rests; timers make it half as much more.
 const REST: Duration = Duration::from_micros(100);
-/// The processor is back so soon only if nobody else wanted it.
-const UNCLAIMED: Duration = Duration::from_micros(5);
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -330,9 +329,7 @@ impl Turn {
     /// the scheduler to end this thread's turn, which may be milliseconds long; and where
     /// there is more to do than processors, not for this thread at all half of the time.
     fn offer(&mut self) {
-        let offered = Instant::now();
-        std::thread::yield_now();
-        self.is_wanted |= offered.elapsed() >= UNCLAIMED;
+        self.is_wanted |= offer_processor();
         if self.is_wanted && self.began.elapsed() >= WORK {
             std::thread::sleep(REST);
             *self = Turn::begin();

@@ -20,6 +20,7 @@ use ochre_journal::{Chunk, Cursor};
 
 use super::{Aof, Durability, Phase, Switch, Tell, tell_workers};
 use crate::config::choices::AppendFsync;
+use crate::process::offer_processor;
 use crate::server::Server;
 
 /// How long changes are gathered where nobody waits for the disk: fewer wake-ups, fewer
@@ -27,8 +28,6 @@ use crate::server::Server;
 const GATHERING: Duration = Duration::from_millis(2);
 /// For how long at most, where replies wait for the disk, others go first.
 const COURTESY: Duration = Duration::from_millis(1);
-/// The processor is back so soon only if nobody else wanted it.
-const UNCLAIMED: Duration = Duration::from_micros(5);
 /// The period of `appendfsync everysec`, and of syncs that a commit log makes unnecessary
 /// for longer.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
@@ -239,10 +238,9 @@ impl FileWriter {
         let began = Instant::now();
         let mut end = journal.end();
         while began.elapsed() < COURTESY {
-            let offered = Instant::now();
-            std::thread::yield_now();
+            let was_taken = offer_processor();
             let before = std::mem::replace(&mut end, journal.end());
-            if end == before || offered.elapsed() < UNCLAIMED {
+            if end == before || !was_taken {
                 return;
             }
         }
